@@ -1,0 +1,235 @@
+//! The registry: named protocols as rows of codec, envelope and transport, and free pairs.
+
+use std::sync::Arc;
+
+use super::{Context, Dispatcher, Envelope, gap};
+use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
+use crate::rpc::{Service, Value};
+use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
+
+/// A named protocol.
+#[derive(Debug)]
+pub struct Row {
+    /// The name in scenarios, flags and reports.
+    pub name: &'static str,
+    /// The scheme of its URLs.
+    pub scheme: &'static str,
+    /// The codec's name.
+    pub codec: &'static str,
+    /// The transport's name.
+    pub transport: &'static str,
+    /// Makes the envelope.
+    pub envelope: fn() -> Arc<dyn Envelope>,
+    /// Whether MessagePack may carry times.
+    pub msgpack_time: bool,
+}
+
+/// The named protocols.
+pub const NAMED: &[Row] = &[
+    Row {
+        name: "grpc",
+        scheme: "grpc+http",
+        codec: "protobuf",
+        transport: "http2",
+        envelope: gap::envelope,
+        msgpack_time: true,
+    },
+    Row {
+        name: "binary-tcp",
+        scheme: "binary+tcp",
+        codec: "postcard",
+        transport: "tcp",
+        envelope: gap::envelope,
+        msgpack_time: true,
+    },
+    Row {
+        name: "null",
+        scheme: "null",
+        codec: "postcard",
+        transport: "null",
+        envelope: gap::envelope,
+        msgpack_time: true,
+    },
+];
+
+/// A codec, an envelope and a transport that work together.
+#[derive(Debug, Clone)]
+pub struct Protocol {
+    /// The named protocol's name; `None` for a free pair.
+    pub name: Option<&'static str>,
+    /// The codec.
+    pub codec: Arc<dyn Codec>,
+    /// The envelope.
+    pub envelope: Arc<dyn Envelope>,
+    /// The transport.
+    pub transport: &'static dyn Transport,
+}
+
+/// A protocol that cannot be used as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// No such name.
+    #[error("unknown {what} {name:?}; allowed: {allowed}")]
+    Unknown {
+        /// `protocol`, `codec` or `transport`.
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        allowed: String,
+    },
+    /// The protocol cannot carry the service.
+    #[error("method {method}: {source}")]
+    Unsupported {
+        /// The method.
+        method: String,
+        /// What cannot be carried.
+        source: Unsupported,
+    },
+    /// The protocol cannot carry a value of the calls.
+    #[error("method {method}: {source}")]
+    Value {
+        /// The method.
+        method: String,
+        /// The value.
+        source: EncodeError,
+    },
+}
+
+/// The names of a list, for messages.
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Finds a named protocol.
+///
+/// # Errors
+/// No such name.
+pub fn named(name: &str, xmlrpc_i8: bool) -> Result<Protocol, ProtocolError> {
+    let row = NAMED.iter().find(|row| row.name == name).ok_or_else(|| ProtocolError::Unknown {
+        what: "protocol",
+        name: name.into(),
+        allowed: names(NAMED.iter().map(|row| row.name)),
+    })?;
+    let options = codec::Options { xmlrpc_i8, msgpack_time: row.msgpack_time };
+    let mut protocol = free_pair_with(row.codec, row.transport, &options)?;
+    protocol.name = Some(row.name);
+    protocol.envelope = (row.envelope)();
+    Ok(protocol)
+}
+
+/// Makes a free pair: any codec over any transport, with the minimal envelope.
+///
+/// # Errors
+/// No such codec or transport.
+pub fn free_pair(codec: &str, transport: &str, xmlrpc_i8: bool) -> Result<Protocol, ProtocolError> {
+    free_pair_with(codec, transport, &codec::Options { xmlrpc_i8, ..codec::Options::default() })
+}
+
+fn free_pair_with(codec: &str, transport: &str, options: &codec::Options) -> Result<Protocol, ProtocolError> {
+    Ok(Protocol {
+        name: None,
+        codec: codec::by_name(codec, options).ok_or_else(|| ProtocolError::Unknown {
+            what: "codec",
+            name: codec.into(),
+            allowed: names(codec::ALL.iter().map(|entry| entry.name)),
+        })?,
+        envelope: gap::envelope(),
+        transport: transport::by_name(transport).ok_or_else(|| ProtocolError::Unknown {
+            what: "transport",
+            name: transport.into(),
+            allowed: names(transport::ALL.iter().map(|transport| transport.name())),
+        })?,
+    })
+}
+
+impl Protocol {
+    /// The protocol's name, or `codec/transport` for a free pair.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.name.map_or_else(|| format!("{}/{}", self.codec.name(), self.transport.name()), str::to_owned)
+    }
+
+    /// Whether the protocol can carry the service: names, types and constant answers.
+    ///
+    /// # Errors
+    /// The first thing that it cannot carry, with its place.
+    pub fn check(&self, service: &Service) -> Result<(), ProtocolError> {
+        self.envelope
+            .check(service)
+            .map_err(|source| ProtocolError::Unsupported { method: source.place.clone(), source })?;
+        for method in &service.methods {
+            let failed = |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+            self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?;
+            let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?;
+            if let crate::rpc::Answer::Value(answer) = &method.answer {
+                result.encode(std::slice::from_ref(answer), &mut Vec::new()).map_err(|source| {
+                    ProtocolError::Value { method: method.method.name.to_string(), source }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the protocol can carry these arguments of a method, and the answer where it echoes one.
+    ///
+    /// # Errors
+    /// The value that it cannot carry.
+    pub fn check_arguments(&self, service: &Service, method: usize, arguments: &[Value]) -> Result<(), ProtocolError> {
+        let Some(method) = service.methods.get(method) else { return Ok(()) };
+        let name = || method.method.name.to_string();
+        let unsupported = |source| ProtocolError::Unsupported { method: name(), source };
+        let refused = |source| ProtocolError::Value { method: name(), source };
+        let mut scratch = Vec::new();
+        let params = self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(unsupported)?;
+        params.encode(arguments, &mut scratch).map_err(refused)?;
+        if let Some(answer) = method.answer.value(arguments) {
+            let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(unsupported)?;
+            result.encode(std::slice::from_ref(answer), &mut scratch).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    /// What envelopes are made for.
+    #[must_use]
+    pub fn context(&self, service: &Arc<Service>) -> Context {
+        Context { service: Arc::clone(service), carries: self.transport.carries() }
+    }
+
+    /// The transport's wiring for a service.
+    ///
+    /// # Errors
+    /// See [`Self::handlers`].
+    pub fn wiring(
+        &self,
+        service: &Arc<Service>,
+        write_batch: usize,
+        server_threads: usize,
+    ) -> Result<Arc<Wiring>, ProtocolError> {
+        let route = self.envelope.route(service, self.codec.media_type());
+        // The null transport has no server process: its server end lives in the client.
+        let local = self.transport.name() == transport::NULL;
+        let local_handlers = if local { Some(self.handlers(service)?) } else { None };
+        Ok(Arc::new(Wiring {
+            paths: route.paths,
+            media_type: route.media_type,
+            id_frame: route.id_frame,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            write_batch,
+            server_threads,
+            local_handlers,
+        }))
+    }
+
+    /// The server's end for a service.
+    ///
+    /// # Errors
+    /// The codec cannot carry a type of the service.
+    pub fn handlers(&self, service: &Arc<Service>) -> Result<HandlerFactory, ProtocolError> {
+        let methods = Dispatcher::prepare(self.codec.as_ref(), service)?;
+        let (envelope, context) = (Arc::clone(&self.envelope), self.context(service));
+        Ok(Arc::new(move || -> Box<dyn Handler> {
+            Box::new(Dispatcher::new(&context.service, &methods, envelope.server(&context)))
+        }))
+    }
+}

@@ -1,0 +1,18 @@
+//! The vocabulary of a remote procedure call: values, types, signatures, services and errors.
+//!
+//! Everything here is plain data and pure functions. This module imports nothing of the crate,
+//! and deliberately knows no bytes (see `codec`), no sockets (see `transport`) and no methods of
+//! any protocol (see `protocol`).
+
+mod error;
+pub mod random;
+mod service;
+mod service_file;
+mod types;
+mod value;
+
+pub use error::{CallError, ErrorClass, Fault, FaultKind};
+pub use service::{Answer, Delay, Hold, Outcome, Service, ServiceMethod, Stall};
+pub use service_file::{ServiceFileError, from_json, to_json};
+pub use types::{Field, Method, Type, TypeMismatch, civil, from_civil, parse_rfc3339, rfc3339};
+pub use value::{StructValue, Value};

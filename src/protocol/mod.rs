@@ -12,7 +12,7 @@ mod session;
 
 pub use dispatch::Dispatcher;
 pub use registry::{Protocol, ProtocolError};
-pub use session::{Answered, Session, SessionOutcome};
+pub use session::{Answered, CallId, MethodCodecs, Session, Submitted};
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -89,9 +89,8 @@ pub trait ClientEnvelope {
         outbox: &mut Vec<Posted>,
     ) -> Result<Opened<'a>, String>;
 
-    /// Makes a fault of the status with which a transport ended a call, and of the last message
-    /// that came before it, if that was no answer.
-    fn fault_of(&self, status: &Status, body: Option<&[u8]>) -> Fault;
+    /// Makes a fault of the status with which a transport ended a call.
+    fn fault_of(&self, status: &Status) -> Fault;
 
     /// Does what time demands. Calls whose peer is lost are appended to `lost`. Returns when it
     /// wants to be called again.

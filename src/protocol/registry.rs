@@ -159,7 +159,8 @@ impl Protocol {
             .check(service)
             .map_err(|source| ProtocolError::Unsupported { method: source.place.clone(), source })?;
         for method in &service.methods {
-            let failed = |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+            let failed =
+                |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
             self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?;
             let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?;
             if let crate::rpc::Answer::Value(answer) = &method.answer {
@@ -175,7 +176,12 @@ impl Protocol {
     ///
     /// # Errors
     /// The value that it cannot carry.
-    pub fn check_arguments(&self, service: &Service, method: usize, arguments: &[Value]) -> Result<(), ProtocolError> {
+    pub fn check_arguments(
+        &self,
+        service: &Service,
+        method: usize,
+        arguments: &[Value],
+    ) -> Result<(), ProtocolError> {
         let Some(method) = service.methods.get(method) else { return Ok(()) };
         let name = || method.method.name.to_string();
         let unsupported = |source| ProtocolError::Unsupported { method: name(), source };
@@ -184,7 +190,8 @@ impl Protocol {
         let params = self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(unsupported)?;
         params.encode(arguments, &mut scratch).map_err(refused)?;
         if let Some(answer) = method.answer.value(arguments) {
-            let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(unsupported)?;
+            let result =
+                self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(unsupported)?;
             result.encode(std::slice::from_ref(answer), &mut scratch).map_err(refused)?;
         }
         Ok(())

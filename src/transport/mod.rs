@@ -8,8 +8,11 @@
 //! Everything runs on the current thread's runtime, inside a `tokio::task::LocalSet`. Adding a
 //! transport is one file and one line in [`ALL`].
 
+mod buffer;
 mod connector;
 mod listener;
+mod null;
+mod tcp;
 
 pub use connector::Opening;
 
@@ -20,7 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[];
+pub const ALL: &[&dyn Transport] = &[&tcp::Tcp, &null::Null];
 
 /// Finds a transport by name.
 #[must_use]
@@ -152,7 +155,7 @@ pub struct Outgoing<'a> {
 /// Something that came back. `id` is what the transport itself knows of the call, if it carries ids.
 #[derive(Debug)]
 pub enum Delivery<'a> {
-    /// A message.
+    /// A message (over HTTP/1 the body of a 200; other bodies are the status's message).
     Message {
         /// The call.
         id: Option<u64>,
@@ -182,7 +185,8 @@ pub struct Status {
     pub kind: StatusKind,
     /// The code on the wire: the HTTP status or the gRPC status number. A server may leave it out.
     pub code: Option<u32>,
-    /// Text for people; empty where there is none.
+    /// Text for people; empty where there is none. Over HTTP/1 it is the body of an answer that is
+    /// not 200, in both directions.
     pub message: String,
 }
 

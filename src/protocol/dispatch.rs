@@ -1,0 +1,306 @@
+//! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Asked, CallKey, Posted, ProtocolError, ServerEnvelope};
+use crate::clock::now_ns;
+use crate::codec::{Codec, Shape, ShapeCodec};
+use crate::rpc::{Fault, FaultKind, Service, Value};
+use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
+
+/// Late answers that one connection may owe: more than any client has calls in flight.
+const MAX_LATE: usize = 100_000;
+
+/// What all connections of a server share.
+pub struct Prepared {
+    methods: Vec<PreparedMethod>,
+    /// Numbers the calls, for service times and deliberate faults.
+    ordinal: AtomicU64,
+    started_ns: u64,
+}
+
+struct PreparedMethod {
+    params: Box<dyn ShapeCodec>,
+    result: Box<dyn ShapeCodec>,
+}
+
+/// A server's handler of one connection, for any protocol.
+pub struct Dispatcher {
+    service: Arc<Service>,
+    prepared: Arc<Prepared>,
+    envelope: Box<dyn ServerEnvelope>,
+    arguments: Vec<Value>,
+    body: Vec<u8>,
+    outbox: Vec<Posted>,
+    lost: Vec<CallKey>,
+    /// Answers that have to wait, the earliest on top.
+    late: BinaryHeap<Reverse<Late>>,
+    streams: Vec<Stream>,
+    next_tick_ns: Option<u64>,
+}
+
+/// An answer, already encoded, that is sent at `due_ns`.
+struct Late {
+    due_ns: u64,
+    call: CallKey,
+    body: Vec<u8>,
+    status: Status,
+}
+
+/// Ordered by time alone.
+impl PartialEq for Late {
+    fn eq(&self, other: &Self) -> bool {
+        self.due_ns == other.due_ns
+    }
+}
+
+impl Eq for Late {}
+
+impl PartialOrd for Late {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Late {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.due_ns.cmp(&other.due_ns)
+    }
+}
+
+/// A stream under way: the same item again and again.
+struct Stream {
+    call: CallKey,
+    method: usize,
+    item: Value,
+    left: u64,
+    not_before_ns: u64,
+}
+
+impl Dispatcher {
+    /// Prepares the codecs of a service's methods, once for all connections.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn prepare(codec: &dyn Codec, service: &Service) -> Result<Arc<Prepared>, ProtocolError> {
+        let methods = service
+            .methods
+            .iter()
+            .map(|method| {
+                let failed =
+                    |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+                Ok(PreparedMethod {
+                    params: codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?,
+                    result: codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Arc::new(Prepared { methods, ordinal: AtomicU64::new(0), started_ns: now_ns() }))
+    }
+
+    /// A handler for one connection.
+    #[must_use]
+    pub fn new(service: &Arc<Service>, prepared: &Arc<Prepared>, envelope: Box<dyn ServerEnvelope>) -> Self {
+        Self {
+            service: Arc::clone(service),
+            prepared: Arc::clone(prepared),
+            envelope,
+            arguments: Vec::new(),
+            body: Vec::new(),
+            outbox: Vec::new(),
+            lost: Vec::new(),
+            late: BinaryHeap::new(),
+            streams: Vec::new(),
+            next_tick_ns: None,
+        }
+    }
+
+    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], at_ns: u64, replies: &mut dyn Replies) {
+        let Some(position) = self.service.position(name) else {
+            return self.fail(call, &Fault::unknown_method(name), replies);
+        };
+        let service = Arc::clone(&self.service);
+        let prepared = Arc::clone(&self.prepared);
+        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
+        self.arguments.clear();
+        if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
+            return self.fail(call, &Fault::new(FaultKind::BadArguments, error.to_string()), replies);
+        }
+        let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
+            prepared.ordinal.fetch_add(1, Ordering::Relaxed)
+        } else {
+            0
+        };
+        let outcome = service.decide(method, ordinal, at_ns.saturating_sub(prepared.started_ns));
+        let due_ns = at_ns.saturating_add(outcome.hold_ns);
+        if outcome.busy {
+            while now_ns() < due_ns {
+                std::hint::spin_loop();
+            }
+        }
+        let is_late = outcome.hold_ns > 0 && !outcome.busy;
+        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
+            let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
+            return self.fail(call, &fault, replies);
+        }
+        let Some(answer) = method.answer.value(&self.arguments) else {
+            return self.fail(call, &Fault::new(FaultKind::Internal, "the service echoes nothing"), replies);
+        };
+        if let (Some(left), None) = (method.stream_items, &outcome.fault) {
+            let not_before_ns = if is_late { due_ns } else { 0 };
+            self.streams.push(Stream { call, method: position, item: answer.clone(), left, not_before_ns });
+            return;
+        }
+        self.body.clear();
+        let status = match &outcome.fault {
+            Some(fault) => self.envelope.fault(call, fault, &mut self.body),
+            None => {
+                self.envelope.begin_reply(call, false, &mut self.body);
+                if let Err(error) = codecs.result.encode(std::slice::from_ref(answer), &mut self.body) {
+                    return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
+                }
+                self.envelope.end_reply(call, false, &mut self.body);
+                Status::OK
+            }
+        };
+        if is_late {
+            let body = std::mem::take(&mut self.body);
+            self.late.push(Reverse(Late { due_ns, call, body, status }));
+        } else {
+            self.reply(call, status, replies);
+        }
+    }
+
+    /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
+    fn reply(&mut self, call: CallKey, status: Status, replies: &mut dyn Replies) {
+        let is_answer = status.kind == crate::transport::StatusKind::Ok;
+        if is_answer || !self.body.is_empty() {
+            replies.message(call.reply_to, &mut self.body);
+        }
+        replies.end(call.reply_to, status);
+        self.envelope.finish(call);
+    }
+
+    fn fail(&mut self, call: CallKey, fault: &Fault, replies: &mut dyn Replies) {
+        self.body.clear();
+        let status = self.envelope.fault(call, fault, &mut self.body);
+        self.reply(call, status, replies);
+    }
+
+    fn post(&mut self, replies: &mut dyn Replies) {
+        for mut posted in self.outbox.drain(..) {
+            replies.message(posted.to, &mut posted.body);
+        }
+    }
+
+    /// Sends what streams may send. Returns when the next one may begin, or the past for "at once".
+    fn stream(&mut self, at_ns: u64, replies: &mut dyn Replies) -> Option<u64> {
+        let mut next_ns: Option<u64> = None;
+        let mut index = 0;
+        while index < self.streams.len() {
+            let stream = &mut self.streams[index];
+            if stream.not_before_ns > at_ns {
+                let wake_ns = stream.not_before_ns;
+                next_ns = Some(next_ns.map_or(wake_ns, |next| next.min(wake_ns)));
+                index += 1;
+                continue;
+            }
+            // A burst per visit, so that one stream does not starve the others.
+            let mut burst = 64;
+            while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
+                self.body.clear();
+                self.envelope.begin_reply(stream.call, true, &mut self.body);
+                let codecs = &self.prepared.methods[stream.method];
+                if codecs.result.encode(std::slice::from_ref(&stream.item), &mut self.body).is_err() {
+                    // Checked before the server was started; a stream cut short is seen by the client.
+                    stream.left = 0;
+                    break;
+                }
+                self.envelope.end_reply(stream.call, true, &mut self.body);
+                replies.message(stream.call.reply_to, &mut self.body);
+                stream.left -= 1;
+                burst -= 1;
+            }
+            if stream.left == 0 && replies.has_room() && self.envelope.may_send(stream.call) {
+                let call = stream.call;
+                self.streams.swap_remove(index);
+                self.body.clear();
+                self.envelope.end_stream(call, &mut self.body);
+                if !self.body.is_empty() {
+                    replies.message(call.reply_to, &mut self.body);
+                }
+                replies.end(call.reply_to, Status::OK);
+                self.envelope.finish(call);
+                continue;
+            }
+            if self.envelope.may_send(self.streams[index].call) {
+                // The burst is over or the peer has to read first: go on once this much is written.
+                next_ns = Some(0);
+            }
+            index += 1;
+        }
+        next_ns
+    }
+}
+
+impl Handler for Dispatcher {
+    fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
+        let at_ns = now_ns();
+        match self.envelope.open(incoming, at_ns, &mut self.outbox) {
+            Asked::Call { call, method, arguments } => self.call(call, method, arguments, at_ns, replies),
+            Asked::Answered { call, body } => {
+                self.body = body;
+                self.reply(call, Status::OK, replies);
+            }
+            Asked::Refused { reply_to, status, mut body } => {
+                if !body.is_empty() {
+                    replies.message(reply_to, &mut body);
+                }
+                replies.end(reply_to, status);
+            }
+            Asked::Nothing => {}
+        }
+        self.post(replies);
+    }
+
+    fn work(&mut self, replies: &mut dyn Replies) -> Option<u64> {
+        let at_ns = now_ns();
+        while self.late.peek().is_some_and(|Reverse(late)| late.due_ns <= at_ns) {
+            let Some(Reverse(late)) = self.late.pop() else { break };
+            self.body = late.body;
+            self.reply(late.call, late.status, replies);
+        }
+        let streams_ns = if self.streams.is_empty() { None } else { self.stream(at_ns, replies) };
+        if self.next_tick_ns.is_none_or(|next_ns| next_ns <= at_ns) {
+            self.next_tick_ns = self.envelope.tick(at_ns, &mut self.outbox, &mut self.lost);
+            for call in std::mem::take(&mut self.lost) {
+                self.cancelled(call.reply_to);
+                self.envelope.finish(call);
+            }
+            self.post(replies);
+        }
+        let late_ns = self.late.peek().map(|Reverse(late)| late.due_ns);
+        [streams_ns, late_ns, self.next_tick_ns].into_iter().flatten().min()
+    }
+
+    fn cancelled(&mut self, reply_to: ReplyTo) {
+        let Self { late, streams, envelope, .. } = self;
+        late.retain(|Reverse(late)| {
+            let keep = late.call.reply_to != reply_to;
+            if !keep {
+                envelope.finish(late.call);
+            }
+            keep
+        });
+        streams.retain(|stream| {
+            let keep = stream.call.reply_to != reply_to;
+            if !keep {
+                envelope.finish(stream.call);
+            }
+            keep
+        });
+    }
+}

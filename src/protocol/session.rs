@@ -1,0 +1,426 @@
+//! The client's end of a protocol over one connection: calls in, decoded answers out.
+
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll};
+
+use super::{ClientEnvelope, Opened, Posted, Protocol, ProtocolError};
+use crate::clock::now_ns;
+use crate::codec::{Codec, Shape, ShapeCodec};
+use crate::rpc::{CallError, Service, Value};
+use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError};
+
+/// A client's codecs for one method.
+#[derive(Debug)]
+pub struct MethodCodecs {
+    params: Box<dyn ShapeCodec>,
+    result: Box<dyn ShapeCodec>,
+    streams: bool,
+}
+
+impl MethodCodecs {
+    /// Prepares the codecs of every method of a service.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn prepare(codec: &dyn Codec, service: &Service) -> Result<Rc<[MethodCodecs]>, ProtocolError> {
+        service
+            .methods
+            .iter()
+            .map(|method| {
+                let failed =
+                    |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+                Ok(MethodCodecs {
+                    params: codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?,
+                    result: codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?,
+                    streams: method.stream_items.is_some(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// The id of a call on its session. Its low bits are a slot below the session's capacity; the rest a
+/// generation, so that a late reply after a time-out cannot answer the slot's next call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(u64);
+
+const SLOT_BITS: u32 = 16;
+
+impl CallId {
+    /// The slot.
+    #[must_use]
+    pub fn slot(self) -> usize {
+        (self.0 & ((1 << SLOT_BITS) - 1)) as usize
+    }
+}
+
+/// What submitting a call gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Submitted {
+    /// The call.
+    pub id: CallId,
+    /// Bytes that the codec wrote.
+    pub encoded_bytes: usize,
+}
+
+/// Something that came back for a call.
+#[derive(Debug)]
+pub struct Answered<'a> {
+    /// The call.
+    pub id: CallId,
+    /// Its answer, or why there is none.
+    pub outcome: Result<&'a Value, CallError>,
+    /// Whether this is one item of a stream, with more to come.
+    pub is_item: bool,
+    /// Bytes that the codec read.
+    pub encoded_bytes: usize,
+    /// When the message was delivered, before it was decoded ([`now_ns`]).
+    pub received_ns: u64,
+}
+
+/// A call in flight.
+#[derive(Debug, Default)]
+struct Open {
+    id: u64,
+    in_use: bool,
+    method: usize,
+    /// The decoded answer that waits for the transport's status.
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    outcome: Result<Value, CallError>,
+    encoded_bytes: usize,
+    received_ns: u64,
+}
+
+/// A client's session over one connection.
+pub struct Session {
+    connection: Box<dyn Connection>,
+    envelope: Box<dyn ClientEnvelope>,
+    methods: Rc<[MethodCodecs]>,
+    calls: Calls,
+    status_ends_calls: bool,
+    body: Vec<u8>,
+    values: Vec<Value>,
+    outbox: Vec<Posted>,
+    lost: Vec<u64>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
+
+/// The table of calls in flight.
+#[derive(Debug)]
+struct Calls {
+    open: Vec<Open>,
+    free: Vec<usize>,
+}
+
+impl Calls {
+    fn find(&mut self, id: u64) -> Option<&mut Open> {
+        self.open.get_mut(CallId(id).slot()).filter(|call| call.in_use && call.id == id)
+    }
+
+    fn close(&mut self, id: u64) {
+        let slot = CallId(id).slot();
+        if let Some(call) = self.find(id) {
+            call.in_use = false;
+            call.held = None;
+            self.free.push(slot);
+        }
+    }
+}
+
+impl Session {
+    /// A session of a protocol over a fresh connection, for at most `in_flight` calls at once.
+    #[must_use]
+    pub fn new(
+        protocol: &Protocol,
+        service: &std::sync::Arc<Service>,
+        methods: &Rc<[MethodCodecs]>,
+        connection: Box<dyn Connection>,
+        in_flight: usize,
+    ) -> Self {
+        let context = protocol.context(service);
+        let in_flight = in_flight.clamp(1, 1 << SLOT_BITS);
+        let open = (0..in_flight).map(|slot| Open { id: slot as u64, ..Open::default() }).collect();
+        Self {
+            connection,
+            envelope: protocol.envelope.client(&context),
+            methods: Rc::clone(methods),
+            calls: Calls { open, free: (0..in_flight).rev().collect() },
+            status_ends_calls: context.carries.status,
+            body: Vec::new(),
+            values: Vec::new(),
+            outbox: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    /// How many more calls fit.
+    #[must_use]
+    pub fn free_slots(&self) -> usize {
+        self.calls.free.len()
+    }
+
+    /// Encodes a call and hands it to the connection, which does not write it yet.
+    ///
+    /// # Errors
+    /// A value that cannot be encoded, no free slot, or a connection that is over.
+    pub fn submit(
+        &mut self,
+        method: usize,
+        arguments: &[Value],
+        now_ns: u64,
+    ) -> Result<Submitted, CallError> {
+        let codecs = self
+            .methods
+            .get(method)
+            .ok_or_else(|| CallError::Protocol { reason: format!("there is no method number {method}") })?;
+        let slot =
+            self.calls.free.last().copied().ok_or_else(|| CallError::Protocol {
+                reason: "every slot of the connection is taken".into(),
+            })?;
+        let call = &mut self.calls.open[slot];
+        let id = call.id.wrapping_add(1 << SLOT_BITS);
+        self.body.clear();
+        self.envelope.begin_call(id, method, now_ns, &mut self.body);
+        let head_bytes = self.body.len();
+        codecs.params.encode(arguments, &mut self.body).map_err(|error| CallError::Protocol {
+            reason: format!("cannot encode the arguments: {error}"),
+        })?;
+        let encoded_bytes = self.body.len() - head_bytes;
+        self.envelope.end_call(&mut self.body);
+        self.connection
+            .submit(Outgoing { id, method, metadata: &[], body: &mut self.body })
+            .map_err(call_error)?;
+        self.calls.free.pop();
+        *call = Open { id, in_use: true, method, held: None };
+        Ok(Submitted { id: CallId(id), encoded_bytes })
+    }
+
+    /// Writes what was submitted, as far as the peer takes it.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Result<(), CallError> {
+        self.connection.poll_flush(cx).map_err(call_error)
+    }
+
+    /// Writes, reads, decodes and hands each answer to `sink`. Pending while the connection lives;
+    /// ready with the reason when it is over. Calls then still in flight have failed with it;
+    /// the sink is not told.
+    pub fn poll(&mut self, cx: &mut TaskContext<'_>, sink: &mut dyn FnMut(Answered<'_>)) -> Poll<CallError> {
+        let Self { connection, envelope, methods, calls, status_ends_calls, values, outbox, .. } = self;
+        let mut receiver = Receiver {
+            envelope: envelope.as_mut(),
+            methods,
+            calls,
+            values,
+            outbox,
+            hold: *status_ends_calls,
+        };
+        let polled = connection.poll(cx, &mut |delivery| receiver.take(delivery, sink));
+        if let Poll::Ready(error) = polled {
+            return Poll::Ready(call_error(error));
+        }
+        if !self.outbox.is_empty() {
+            if let Err(error) = self.post() {
+                return Poll::Ready(error);
+            }
+            if let Err(error) = self.connection.poll_flush(cx) {
+                return Poll::Ready(call_error(error));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Does what time demands of the envelope, and hands calls whose peer is lost to `sink`. The
+    /// caller polls afterwards. Returns when it wants to be called again.
+    pub fn tick(&mut self, now_ns: u64, sink: &mut dyn FnMut(Answered<'_>)) -> Option<u64> {
+        let next_ns = self.envelope.tick(now_ns, &mut self.outbox, &mut self.lost);
+        for id in std::mem::take(&mut self.lost) {
+            if self.calls.find(id).is_some() {
+                self.calls.close(id);
+                let reason = "the peer is lost: no heartbeat".into();
+                sink(Answered {
+                    id: CallId(id),
+                    outcome: Err(CallError::Reset { reason }),
+                    is_item: false,
+                    encoded_bytes: 0,
+                    received_ns: now_ns,
+                });
+            }
+        }
+        // A connection that is over says so when it is polled.
+        let _ = self.post();
+        next_ns
+    }
+
+    fn post(&mut self) -> Result<(), CallError> {
+        for mut posted in self.outbox.drain(..) {
+            let outgoing = Outgoing { id: u64::MAX, method: 0, metadata: &[], body: &mut posted.body };
+            self.connection.submit(outgoing).map_err(call_error)?;
+        }
+        Ok(())
+    }
+
+    /// Gives up a call. Says whether the session can still be used.
+    pub fn cancel(&mut self, id: CallId) -> bool {
+        if self.calls.find(id.0).is_none() {
+            return true;
+        }
+        self.calls.close(id.0);
+        self.envelope.forget(id.0);
+        self.connection.cancel(id.0)
+    }
+
+    /// Bytes that the connection has carried so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.connection.traffic()
+    }
+
+    /// How long the connection took to open.
+    #[must_use]
+    pub fn opening(&self) -> Opening {
+        self.connection.opening()
+    }
+}
+
+/// Takes deliveries of one poll: everything of a session but its connection.
+struct Receiver<'s> {
+    envelope: &'s mut dyn ClientEnvelope,
+    methods: &'s [MethodCodecs],
+    calls: &'s mut Calls,
+    values: &'s mut Vec<Value>,
+    outbox: &'s mut Vec<Posted>,
+    /// Answers wait for the transport's status.
+    hold: bool,
+}
+
+impl Receiver<'_> {
+    fn take(&mut self, delivery: Delivery<'_>, sink: &mut dyn FnMut(Answered<'_>)) {
+        let received_ns = now_ns();
+        match delivery {
+            Delivery::Message { id, body } => match self.envelope.open(id, body, received_ns, self.outbox) {
+                Ok(opened) => self.opened(opened, received_ns, sink),
+                Err(reason) => {
+                    if let Some(id) = id {
+                        self.finish(id, Err(CallError::Protocol { reason }), 0, received_ns, sink);
+                    }
+                    // A damaged message of no known call leaves that call to its time-out.
+                }
+            },
+            Delivery::End { id, status } => self.ended(id, &status, received_ns, sink),
+            Delivery::Failed { id, error } => self.finish(id, Err(call_error(error)), 0, received_ns, sink),
+        }
+    }
+
+    fn opened(&mut self, opened: Opened<'_>, received_ns: u64, sink: &mut dyn FnMut(Answered<'_>)) {
+        let (id, body, is_item) = match opened {
+            Opened::Answer { id, body } => (id, body, false),
+            Opened::Item { id, body } => (id, body, true),
+            Opened::End { id } => return self.finish(id, Ok(&Value::Nil), 0, received_ns, sink),
+            Opened::Fault { id, fault } => {
+                return self.finish(id, Err(CallError::Remote(fault)), 0, received_ns, sink);
+            }
+            Opened::Nothing => return,
+        };
+        let hold = self.hold;
+        let Some(call) = self.calls.find(id) else { return };
+        let codecs = &self.methods[call.method];
+        // Where the status ends a call, its envelope cannot tell an item from an answer.
+        let is_item = is_item || (hold && codecs.streams);
+        self.values.clear();
+        let decoded = codecs.result.decode(body, self.values);
+        let outcome = match decoded {
+            Ok(()) if self.values.len() == 1 => Ok(()),
+            Ok(()) => Err(CallError::Protocol { reason: "the answer is not one value".into() }),
+            Err(error) => Err(CallError::Protocol { reason: format!("cannot decode the answer: {error}") }),
+        };
+        let encoded_bytes = body.len();
+        if is_item && outcome.is_ok() {
+            let outcome = Ok(&self.values[0]);
+            return sink(Answered { id: CallId(id), outcome, is_item, encoded_bytes, received_ns });
+        }
+        if hold {
+            let outcome = match outcome {
+                _ if call.held.is_some() => {
+                    Err(CallError::Protocol { reason: "two answers to one call".into() })
+                }
+                Ok(()) => self.values.pop().ok_or(CallError::Protocol { reason: "no value".into() }),
+                Err(error) => Err(error),
+            };
+            call.held = Some(Held { outcome, encoded_bytes, received_ns });
+            return;
+        }
+        self.calls.close(id);
+        self.envelope.forget(id);
+        let outcome = outcome.map(|()| &self.values[0]);
+        sink(Answered { id: CallId(id), outcome, is_item: false, encoded_bytes, received_ns });
+    }
+
+    fn ended(
+        &mut self,
+        id: u64,
+        status: &crate::transport::Status,
+        received_ns: u64,
+        sink: &mut dyn FnMut(Answered<'_>),
+    ) {
+        let Some(call) = self.calls.find(id) else { return };
+        let streams = self.methods[call.method].streams;
+        let held = call.held.take();
+        if status.kind != crate::transport::StatusKind::Ok {
+            let fault = self.envelope.fault_of(status);
+            return self.finish(id, Err(CallError::Remote(fault)), 0, received_ns, sink);
+        }
+        match held {
+            Some(held) => {
+                let outcome = held.outcome.as_ref().map_err(CallError::clone);
+                self.finish(id, outcome, held.encoded_bytes, held.received_ns, sink);
+            }
+            None if streams => self.finish(id, Ok(&Value::Nil), 0, received_ns, sink),
+            None => {
+                let reason = "the call ended well but without an answer".into();
+                self.finish(id, Err(CallError::Protocol { reason }), 0, received_ns, sink);
+            }
+        }
+    }
+
+    fn finish(
+        &mut self,
+        id: u64,
+        outcome: Result<&Value, CallError>,
+        encoded_bytes: usize,
+        received_ns: u64,
+        sink: &mut dyn FnMut(Answered<'_>),
+    ) {
+        if self.calls.find(id).is_none() {
+            return;
+        }
+        self.calls.close(id);
+        self.envelope.forget(id);
+        sink(Answered { id: CallId(id), outcome, is_item: false, encoded_bytes, received_ns });
+    }
+}
+
+/// The transport's trouble in the words of a call.
+#[must_use]
+pub fn call_error(error: TransportError) -> CallError {
+    match error {
+        TransportError::Connect { target, reason } | TransportError::Bind { address: target, reason } => {
+            CallError::Connect { target, reason }
+        }
+        TransportError::Closed => CallError::Reset { reason: "the peer closed the connection".into() },
+        TransportError::Reset { reason } => CallError::Reset { reason },
+        TransportError::Protocol { reason } | TransportError::Refused { reason } => {
+            CallError::Protocol { reason }
+        }
+    }
+}

@@ -15,5 +15,6 @@
 pub mod clock;
 pub mod codec;
 pub mod protocol;
+pub mod record;
 pub mod rpc;
 pub mod transport;

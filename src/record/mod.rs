@@ -1,0 +1,14 @@
+//! Recording what a client measures: histograms per method and kind in one-second intervals,
+//! counts of errors and wrong answers.
+//!
+//! Recording a call allocates nothing and takes a few tens of nanoseconds; memory does not grow with
+//! the number of calls. This module imports `result` and `scenario` and knows no protocol and no clock: every
+//! time is passed in.
+
+mod background;
+mod recorder;
+mod tally;
+
+pub use background::{Background, IntervalSink};
+pub use recorder::{Interval, Kinds, Recorder, Sample};
+pub use tally::{CallBytes, ErrorTally, MethodTally, Tally, WrongAnswer};

@@ -14,5 +14,6 @@
 
 pub mod clock;
 pub mod codec;
+pub mod result;
 pub mod rpc;
 pub mod transport;

@@ -16,5 +16,6 @@ pub mod clock;
 pub mod codec;
 pub mod protocol;
 pub mod record;
+pub mod result;
 pub mod rpc;
 pub mod transport;

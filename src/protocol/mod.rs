@@ -12,7 +12,7 @@ mod session;
 
 pub use dispatch::Dispatcher;
 pub use registry::{Protocol, ProtocolError};
-pub use session::{Answered, CallId, MethodCodecs, Session, Submitted};
+pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 
 use std::fmt::Debug;
 use std::sync::Arc;

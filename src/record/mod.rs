@@ -11,4 +11,4 @@ mod tally;
 
 pub use background::{Background, IntervalSink};
 pub use recorder::{Interval, Kinds, Recorder, Sample};
-pub use tally::{CallBytes, ErrorTally, MethodTally, Tally, WrongAnswer};
+pub use tally::{CallBytes, Tally};

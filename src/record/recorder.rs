@@ -3,12 +3,12 @@
 use hdrhistogram::Histogram;
 
 use super::background::Background;
+use crate::result::hlog::{Kind, SIGNIFICANT_DIGITS};
 
 /// One second, the length of an interval.
 pub const INTERVAL_NS: u64 = 1_000_000_000;
 /// Values beyond this are recorded as this: no call outlives its time-out, and this is beyond any.
 const MAX_NS: u64 = 600_000_000_000;
-const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// The moments of one call that has its answer, in nanoseconds of one clock.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +36,12 @@ pub enum Kinds {
 }
 
 impl Kinds {
-    /// The names of the kinds that are recorded, in the order of [`Interval::histograms`].
+    /// The kinds that are recorded, in the order of [`Interval::histograms`].
     #[must_use]
-    pub fn names(self) -> &'static [&'static str] {
+    pub fn list(self) -> &'static [Kind] {
         match self {
-            Kinds::Closed => &["service"],
-            Kinds::Open => &["service", "response", "wait", "lag"],
+            Kinds::Closed => &[Kind::Service],
+            Kinds::Open => &[Kind::Service, Kind::Response, Kind::Wait, Kind::Lag],
         }
     }
 }
@@ -63,20 +63,20 @@ pub struct Interval {
 impl Interval {
     fn new(methods: usize, kinds: Kinds) -> Self {
         let histogram = || Histogram::new_with_bounds(1, MAX_NS, SIGNIFICANT_DIGITS).ok();
-        let count = methods * kinds.names().len();
+        let count = methods * kinds.list().len();
         // The bounds are constants for which a histogram exists; its creation is tested.
         let histograms = (0..count).filter_map(|_| histogram()).collect();
         Self { start_ns: 0, end_ns: 0, histograms, kinds, is_empty: true }
     }
 
     /// The histograms that have samples, with their method and kind.
-    pub fn filled(&self) -> impl Iterator<Item = (usize, &'static str, &Histogram<u32>)> {
-        let names = self.kinds.names();
+    pub fn filled(&self) -> impl Iterator<Item = (usize, Kind, &Histogram<u32>)> {
+        let kinds = self.kinds.list();
         self.histograms
             .iter()
             .enumerate()
             .filter(|(_, histogram)| !histogram.is_empty())
-            .map(move |(index, histogram)| (index / names.len(), names[index % names.len()], histogram))
+            .map(move |(index, histogram)| (index / kinds.len(), kinds[index % kinds.len()], histogram))
     }
 
     /// Forgets every sample.
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    type Written = Arc<Mutex<Vec<(u64, u64, Vec<(usize, &'static str, u64)>)>>>;
+    type Written = Arc<Mutex<Vec<(u64, u64, Vec<(usize, Kind, u64)>)>>>;
 
     fn recorder(kinds: Kinds) -> (Recorder, Written) {
         let written: Written = Arc::default();
@@ -203,9 +203,9 @@ mod tests {
         assert_eq!(
             *written,
             [
-                (0, 1_000_000_000, vec![(0, "service", 1)]),
-                (1_000_000_000, 3_000_000_000, vec![(1, "service", 1)]),
-                (3_000_000_000, 3_600_000_000, vec![(1, "service", 1)]),
+                (0, 1_000_000_000, vec![(0, Kind::Service, 1)]),
+                (1_000_000_000, 3_000_000_000, vec![(1, Kind::Service, 1)]),
+                (3_000_000_000, 3_600_000_000, vec![(1, Kind::Service, 1)]),
             ]
         );
     }
@@ -216,7 +216,10 @@ mod tests {
         recorder.record(&sample(1, 100, 5_000));
         recorder.finish(6_000);
         let written = written.lock().unwrap();
-        assert_eq!(written[0].2, [(1, "service", 1), (1, "response", 1), (1, "wait", 1), (1, "lag", 1)]);
+        assert_eq!(
+            written[0].2,
+            [(1, Kind::Service, 1), (1, Kind::Response, 1), (1, Kind::Wait, 1), (1, Kind::Lag, 1)]
+        );
     }
 
     #[test]

@@ -1,69 +1,28 @@
 //! Counts of calls, errors and wrong answers, and bytes, per method.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::result::{ErrorExample, MethodCounts, WrongAnswer};
 use crate::rpc::{CallError, ErrorClass, Value};
 
 /// How many different errors and wrong answers are kept as examples.
 const MAX_EXAMPLES: usize = 8;
-/// How much of a value or message an example shows.
-const MAX_EXAMPLE_CHARS: usize = 200;
+/// How much of an error's message an example shows.
+const MAX_MESSAGE_CHARS: usize = 200;
 
-/// What one client thread counted.
+/// What one client thread counted. Its size does not depend on the number of calls.
 #[derive(Debug, Default)]
 pub struct Tally {
+    names: Arc<[Arc<str>]>,
     /// By method.
-    pub methods: Vec<MethodTally>,
+    pub methods: Vec<MethodCounts>,
     /// Errors, the first few kinds with an example.
-    pub examples: Vec<ErrorTally>,
+    pub examples: Vec<ErrorExample>,
     /// Wrong answers, the first few.
     pub wrong_answers: Vec<WrongAnswer>,
 }
 
-/// What was counted for one method.
-#[derive(Debug, Default, Clone)]
-pub struct MethodTally {
-    /// Calls with the right answer.
-    pub good: u64,
-    /// Calls with a wrong answer.
-    pub wrong: u64,
-    /// Calls without an answer, by class.
-    pub errors: BTreeMap<ErrorClass, u64>,
-    /// Bytes that the codec wrote, over the good calls.
-    pub encoded_request_bytes: u64,
-    /// Bytes that the codec read.
-    pub encoded_response_bytes: u64,
-    /// What the arguments' information needs.
-    pub payload_request_bytes: u64,
-    /// What the answers' information needs.
-    pub payload_response_bytes: u64,
-}
-
-/// One kind of error with an example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorTally {
-    /// The class.
-    pub class: ErrorClass,
-    /// The protocol's own code.
-    pub code: Option<i64>,
-    /// What the error said, the first time.
-    pub message: String,
-    /// How often it was seen.
-    pub count: u64,
-}
-
-/// A wrong answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongAnswer {
-    /// The method's position.
-    pub method: usize,
-    /// What it should have been.
-    pub expected: String,
-    /// What it was.
-    pub found: String,
-}
-
-/// The bytes of one good call.
+/// The bytes of one call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CallBytes {
     /// Written by the codec.
@@ -77,135 +36,138 @@ pub struct CallBytes {
 }
 
 impl Tally {
-    /// A tally for `methods` methods.
+    /// A tally for the methods of these names.
     #[must_use]
-    pub fn new(methods: usize) -> Self {
-        Self { methods: vec![MethodTally::default(); methods], ..Self::default() }
-    }
-
-    /// Counts a good call.
-    pub fn good(&mut self, method: usize, bytes: CallBytes) {
-        if let Some(tally) = self.methods.get_mut(method) {
-            tally.good += 1;
-            tally.encoded_request_bytes += bytes.encoded_request;
-            tally.encoded_response_bytes += bytes.encoded_response;
-            tally.payload_request_bytes += bytes.payload_request;
-            tally.payload_response_bytes += bytes.payload_response;
+    pub fn new(names: &Arc<[Arc<str>]>) -> Self {
+        Self {
+            names: Arc::clone(names),
+            methods: vec![MethodCounts::default(); names.len()],
+            examples: Vec::new(),
+            wrong_answers: Vec::new(),
         }
     }
 
-    /// Counts a wrong answer.
-    pub fn wrong(&mut self, method: usize, expected: &Value, found: &Value) {
-        if let Some(tally) = self.methods.get_mut(method) {
-            tally.wrong += 1;
+    /// Counts a call with the right answer.
+    pub fn good(&mut self, method: usize, bytes: CallBytes) {
+        if let Some(counts) = self.methods.get_mut(method) {
+            counts.calls += 1;
+            counts.request_encoded_bytes += bytes.encoded_request;
+            counts.response_encoded_bytes += bytes.encoded_response;
+            counts.request_payload_bytes += bytes.payload_request;
+            counts.response_payload_bytes += bytes.payload_response;
+        }
+    }
+
+    /// Counts a call with a wrong answer.
+    pub fn wrong(&mut self, method: usize, bytes: CallBytes, expected: &Value, found: &Value) {
+        self.good(method, bytes);
+        if let Some(counts) = self.methods.get_mut(method) {
+            counts.wrong_answers += 1;
         }
         if self.wrong_answers.len() < MAX_EXAMPLES {
-            let (expected, found) = (shorten(&format!("{expected:?}")), shorten(&format!("{found:?}")));
-            self.wrong_answers.push(WrongAnswer { method, expected, found });
+            let name = self.names.get(method).map_or("", |name| &**name);
+            self.wrong_answers.push(WrongAnswer::new(name, &format!("{expected:?}"), &format!("{found:?}")));
         }
     }
 
     /// Counts a call without an answer.
     pub fn failed(&mut self, method: usize, error: &CallError) {
-        let class = error.class();
         let code = match error {
             CallError::Remote(fault) => fault.code,
             _ => None,
         };
-        self.count(method, class, code, || error.to_string());
+        self.count(method, 1, error.class(), code, || error.to_string());
     }
 
-    /// Counts a call that was due but never sent.
-    pub fn unsent(&mut self, method: usize) {
-        self.count(method, ErrorClass::Unsent, None, || {
-            String::from("due, but no slot came free before the round ended")
-        });
+    /// Counts calls that were due but never sent.
+    pub fn unsent(&mut self, method: usize, calls: u64) {
+        let message = || String::from("due, but no slot came free before the round ended");
+        self.count(method, calls, ErrorClass::Unsent, None, message);
     }
 
     fn count(
         &mut self,
         method: usize,
+        calls: u64,
         class: ErrorClass,
         code: Option<i64>,
         message: impl FnOnce() -> String,
     ) {
-        if let Some(tally) = self.methods.get_mut(method) {
-            *tally.errors.entry(class).or_default() += 1;
+        if let Some(counts) = self.methods.get_mut(method) {
+            *counts.errors.entry(class).or_default() += calls;
         }
-        if let Some(example) =
-            self.examples.iter_mut().find(|example| example.class == class && example.code == code)
-        {
-            example.count += 1;
+        self.add_example(class, code, calls, message);
+    }
+
+    fn add_example(
+        &mut self,
+        class: ErrorClass,
+        code: Option<i64>,
+        count: u64,
+        message: impl FnOnce() -> String,
+    ) {
+        let known = self.examples.iter_mut().find(|example| example.class == class && example.code == code);
+        if let Some(example) = known {
+            example.count += count;
         } else if self.examples.len() < MAX_EXAMPLES {
-            self.examples.push(ErrorTally { class, code, message: shorten(&message()), count: 1 });
+            let message: String = message().chars().take(MAX_MESSAGE_CHARS).collect();
+            self.examples.push(ErrorExample { class, code, message, count });
         }
     }
 
     /// Adds what another thread counted.
     pub fn merge(&mut self, other: Tally) {
         for (mine, theirs) in self.methods.iter_mut().zip(other.methods) {
-            mine.good += theirs.good;
-            mine.wrong += theirs.wrong;
-            mine.encoded_request_bytes += theirs.encoded_request_bytes;
-            mine.encoded_response_bytes += theirs.encoded_response_bytes;
-            mine.payload_request_bytes += theirs.payload_request_bytes;
-            mine.payload_response_bytes += theirs.payload_response_bytes;
+            mine.calls += theirs.calls;
+            mine.wrong_answers += theirs.wrong_answers;
+            mine.request_encoded_bytes += theirs.request_encoded_bytes;
+            mine.response_encoded_bytes += theirs.response_encoded_bytes;
+            mine.request_payload_bytes += theirs.request_payload_bytes;
+            mine.response_payload_bytes += theirs.response_payload_bytes;
             for (class, count) in theirs.errors {
                 *mine.errors.entry(class).or_default() += count;
             }
         }
         for example in other.examples {
-            let same = |mine: &&mut ErrorTally| mine.class == example.class && mine.code == example.code;
-            if let Some(mine) = self.examples.iter_mut().find(same) {
-                mine.count += example.count;
-            } else if self.examples.len() < MAX_EXAMPLES {
-                self.examples.push(example);
-            }
+            self.add_example(example.class, example.code, example.count, || example.message);
         }
         self.wrong_answers.extend(other.wrong_answers);
         self.wrong_answers.truncate(MAX_EXAMPLES);
-    }
-
-    /// Calls of all methods and outcomes.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.methods.iter().map(|tally| tally.good + tally.wrong + tally.errors.values().sum::<u64>()).sum()
-    }
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_EXAMPLE_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rpc::Fault;
+
+    fn tally() -> Tally {
+        Tally::new(&Arc::from([Arc::from("ping")]))
+    }
 
     #[test]
     fn examples_are_bounded_and_short_whatever_arrives() {
-        let mut tally = Tally::new(1);
+        let mut tally = tally();
         for code in 0..100 {
-            let fault = crate::rpc::Fault {
-                code: Some(code),
-                ..crate::rpc::Fault::unknown_method(&"x".repeat(9_999))
-            };
+            let fault = Fault { code: Some(code), ..Fault::unknown_method(&"x".repeat(9_999)) };
             tally.failed(0, &CallError::Remote(fault));
         }
         assert_eq!(tally.methods[0].errors[&ErrorClass::Remote], 100);
         assert_eq!(tally.examples.len(), MAX_EXAMPLES);
-        assert!(tally.examples[0].message.chars().count() <= MAX_EXAMPLE_CHARS + 1);
+        assert_eq!(tally.examples[0].message.chars().count(), MAX_MESSAGE_CHARS);
     }
 
     #[test]
     fn merging_adds_up() {
-        let (mut one, mut two) = (Tally::new(1), Tally::new(1));
+        let (mut one, mut two) = (tally(), tally());
         one.good(0, CallBytes { encoded_request: 5, ..CallBytes::default() });
         two.good(0, CallBytes { encoded_request: 7, ..CallBytes::default() });
+        two.wrong(0, CallBytes::default(), &Value::Nil, &Value::Int(1));
         two.failed(0, &CallError::Timeout { after_ms: 1 });
         one.merge(two);
-        assert_eq!((one.calls(), one.methods[0].good, one.methods[0].encoded_request_bytes), (3, 2, 12));
+        let counts = &one.methods[0];
+        assert_eq!((counts.calls, counts.wrong_answers, counts.request_encoded_bytes), (3, 1, 12));
+        assert_eq!(counts.errors[&ErrorClass::Timeout], 1);
+        assert_eq!(one.wrong_answers[0].found, "Int(1)");
     }
 }

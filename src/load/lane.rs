@@ -1,0 +1,447 @@
+//! A lane: one connection and the calls in flight on it. The driver is a task per lane; closed and
+//! open loop, persistent and per-call connections are the same code over another source.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::source::{Next, Released, Source};
+use crate::clock::now_ns;
+use crate::protocol::{Answered, CallId, MethodCodecs, Protocol, Session};
+use crate::record::{CallBytes, Recorder, Sample, Tally};
+use crate::rpc::{CallError, Service};
+use crate::scenario::Generator;
+use crate::transport::{Connection, LocalFuture, Opening, TransportError, Wiring};
+
+/// Takes at most this many turns before other tasks of the thread get theirs.
+const TURNS_PER_POLL: usize = 32;
+/// After a failed connection the next one waits, so that a dead server is not hammered.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
+/// A server that refuses this many connections in a row, with none made in between, is gone: the
+/// phase ends early and says so.
+const MAX_CONNECT_FAILURES: u32 = 50;
+
+/// What the lanes of one thread share for the life of a round.
+pub(super) struct Client {
+    pub(super) protocol: Protocol,
+    pub(super) service: Arc<Service>,
+    pub(super) codecs: Rc<[MethodCodecs]>,
+    pub(super) wiring: Arc<Wiring>,
+    pub(super) target: String,
+    pub(super) generator: Arc<Generator>,
+    /// Payload bytes of the arguments and the answer, by method and variant.
+    pub(super) payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
+    pub(super) timeout_ns: u64,
+    pub(super) per_call: bool,
+    pub(super) in_flight: usize,
+    pub(super) write_batch: usize,
+}
+
+/// What the lanes of one thread share for one phase (warm-up, or the measured interval).
+pub(super) struct Phase {
+    pub(super) source: RefCell<Source>,
+    pub(super) is_warmup: bool,
+    pub(super) results: RefCell<PhaseResults>,
+}
+
+/// What a phase found.
+pub(super) struct PhaseResults {
+    /// `None` in the warm-up.
+    pub(super) recorder: Option<Recorder>,
+    pub(super) tally: Tally,
+    pub(super) connections_opened: u64,
+    /// Of the connection opened last.
+    pub(super) opening: Opening,
+    pub(super) connect_failures_in_a_row: u32,
+    pub(super) first_start_ns: Option<u64>,
+    pub(super) last_done_ns: u64,
+    /// Why the phase ended before its time.
+    pub(super) gave_up: Option<String>,
+    /// Bytes of the connections that are over.
+    pub(super) sent_bytes: u64,
+    pub(super) received_bytes: u64,
+}
+
+/// The connection of a lane, kept from phase to phase.
+#[derive(Default)]
+pub(super) enum Link {
+    /// None yet, or none any more.
+    #[default]
+    Down,
+    /// On its way.
+    Connecting(LocalFuture<'static, Result<Box<dyn Connection>, TransportError>>),
+    /// Waiting before the next attempt.
+    Pausing(std::pin::Pin<Box<tokio::time::Sleep>>),
+    /// Ready for calls.
+    Up(Box<Session>),
+}
+
+/// A call that has started.
+struct Started {
+    released: Released,
+    method: usize,
+    variant: usize,
+    start_ns: u64,
+    /// `None` while its connection is on the way.
+    id: Option<CallId>,
+    encoded_request: u64,
+}
+
+/// A lane in one phase.
+pub(super) struct Lane {
+    client: Rc<Client>,
+    phase: Rc<Phase>,
+    link: Link,
+    /// Calls in flight, by the session's slot.
+    started: Vec<Option<Started>>,
+    /// Calls that wait for the connection.
+    waiting: Vec<Started>,
+    in_flight: usize,
+    janitor: tokio::time::Interval,
+    next_tick_ns: Option<u64>,
+    source_is_done: bool,
+    /// Traffic of the current connection that was there before the phase.
+    traffic_before: (u64, u64),
+}
+
+impl Lane {
+    pub(super) fn new(client: Rc<Client>, phase: Rc<Phase>, link: Link) -> Self {
+        let started = (0..client.in_flight).map(|_| None).collect();
+        // Time-outs and heartbeats need no precision: twenty looks per time-out.
+        let period = Duration::from_nanos((client.timeout_ns / 20).clamp(5_000_000, 250_000_000));
+        let mut janitor = tokio::time::interval(period);
+        janitor.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let traffic_before = traffic(&link);
+        Self {
+            client,
+            phase,
+            link,
+            started,
+            waiting: Vec::new(),
+            in_flight: 0,
+            janitor,
+            next_tick_ns: Some(0),
+            source_is_done: false,
+            traffic_before,
+        }
+    }
+
+    /// Makes calls until the source has no more and every answer is there; gives the link back.
+    pub(super) async fn run(mut self) -> Link {
+        std::future::poll_fn(|cx| self.poll(cx)).await;
+        self.account_traffic();
+        self.link
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS_PER_POLL {
+            let mut progressed = self.advance_link(cx);
+            progressed |= self.take_calls(cx);
+            progressed |= self.poll_session(cx);
+            if self.janitor.poll_tick(cx).is_ready() {
+                self.clean_up(now_ns());
+                progressed = true;
+            }
+            if self.phase.results.borrow().gave_up.is_some() {
+                self.fail_all(&CallError::Reset { reason: "the round was given up".into() });
+                return Poll::Ready(());
+            }
+            if self.source_is_done && self.in_flight == 0 {
+                return Poll::Ready(());
+            }
+            if !progressed {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Brings the connection up where a call waits for it.
+    fn advance_link(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            match &mut self.link {
+                Link::Up(_) => return false,
+                Link::Down if self.waiting.is_empty() => return false,
+                Link::Down => self.link = connect(&self.client),
+                Link::Pausing(pause) => match pause.as_mut().poll(cx) {
+                    Poll::Pending => return false,
+                    Poll::Ready(()) => self.link = Link::Down,
+                },
+                Link::Connecting(connecting) => match connecting.as_mut().poll(cx) {
+                    Poll::Pending => return false,
+                    Poll::Ready(Ok(connection)) => {
+                        self.connected(connection);
+                        return true;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.connect_failed(&crate::protocol::call_error(error));
+                        return true;
+                    }
+                },
+            }
+        }
+    }
+
+    fn connected(&mut self, connection: Box<dyn Connection>) {
+        let client = &self.client;
+        let session =
+            Session::new(&client.protocol, &client.service, &client.codecs, connection, client.in_flight);
+        {
+            let mut results = self.phase.results.borrow_mut();
+            results.connections_opened += 1;
+            results.connect_failures_in_a_row = 0;
+            results.opening = session.opening();
+        }
+        self.traffic_before = (0, 0);
+        self.link = Link::Up(Box::new(session));
+        for call in std::mem::take(&mut self.waiting) {
+            self.submit(call);
+        }
+    }
+
+    fn connect_failed(&mut self, error: &CallError) {
+        self.link = Link::Pausing(Box::pin(tokio::time::sleep(RECONNECT_PAUSE)));
+        for call in std::mem::take(&mut self.waiting) {
+            self.failed(call.method, error);
+        }
+        let mut results = self.phase.results.borrow_mut();
+        results.connect_failures_in_a_row += 1;
+        if results.connect_failures_in_a_row >= MAX_CONNECT_FAILURES {
+            results.gave_up = Some(format!("{MAX_CONNECT_FAILURES} connections in a row failed: {error}"));
+        }
+    }
+
+    /// Takes calls from the source while there are free slots, and writes them in batches.
+    fn take_calls(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut taken = 0;
+        while self.in_flight < self.client.in_flight && !self.source_is_done {
+            let start_ns = now_ns();
+            // Bound first: the source must not stay borrowed while the call is made.
+            let next = self.phase.source.borrow_mut().next(start_ns, cx);
+            match next {
+                Next::Park => break,
+                Next::Done => self.source_is_done = true,
+                Next::Call(released) => {
+                    self.start(released, start_ns);
+                    taken += 1;
+                    if taken % self.client.write_batch == 0
+                        && let Link::Up(session) = &mut self.link
+                    {
+                        // A connection that is over says so when it is polled.
+                        let _ = session.poll_flush(cx);
+                    }
+                }
+            }
+        }
+        taken > 0
+    }
+
+    fn start(&mut self, released: Released, start_ns: u64) {
+        let generator = &self.client.generator;
+        let planned = if self.phase.is_warmup {
+            generator.warmup_call(released.index)
+        } else {
+            generator.call(released.index)
+        };
+        let (method, variant) = (planned.method, planned.variant);
+        self.in_flight += 1;
+        self.phase.results.borrow_mut().first_start_ns.get_or_insert(start_ns);
+        let call = Started { released, method, variant, start_ns, id: None, encoded_request: 0 };
+        if matches!(self.link, Link::Up(_)) {
+            self.submit(call);
+        } else {
+            self.waiting.push(call);
+            if matches!(self.link, Link::Down) {
+                self.link = connect(&self.client);
+            }
+        }
+    }
+
+    fn submit(&mut self, mut call: Started) {
+        let Link::Up(session) = &mut self.link else {
+            self.waiting.push(call);
+            return;
+        };
+        let arguments = self.client.generator.arguments(call.method, call.variant);
+        match session.submit(call.method, arguments, call.start_ns) {
+            Ok(submitted) => {
+                call.id = Some(submitted.id);
+                call.encoded_request = submitted.encoded_bytes as u64;
+                self.started[submitted.id.slot()] = Some(call);
+            }
+            Err(error) => self.failed(call.method, &error),
+        }
+    }
+
+    /// Polls the connection and settles what it delivers.
+    fn poll_session(&mut self, cx: &mut Context<'_>) -> bool {
+        let Link::Up(session) = &mut self.link else { return false };
+        let mut settled = 0;
+        let (client, phase, started) = (&self.client, &self.phase, &mut self.started);
+        let polled = session.poll(cx, &mut |answered| {
+            settled += usize::from(settle(client, phase, started, &answered));
+        });
+        self.in_flight -= settled;
+        match polled {
+            Poll::Pending if settled > 0 && self.client.per_call => {
+                self.drop_link();
+                true
+            }
+            Poll::Pending => settled > 0,
+            Poll::Ready(error) => {
+                self.drop_link();
+                self.fail_started(&error);
+                true
+            }
+        }
+    }
+
+    /// Ends time-outs and lets the envelope do what time demands.
+    fn clean_up(&mut self, at_ns: u64) {
+        let Link::Up(session) = &mut self.link else {
+            let limit_ns = self.client.timeout_ns;
+            let late = self.waiting.iter().any(|call| at_ns.saturating_sub(call.start_ns) > limit_ns);
+            if late {
+                self.link = Link::Down;
+                for call in std::mem::take(&mut self.waiting) {
+                    self.failed(call.method, &timed_out(limit_ns));
+                }
+            }
+            return;
+        };
+        let mut is_usable = true;
+        let mut timed = Vec::new();
+        for slot in &mut self.started {
+            let is_late =
+                slot.as_ref().is_some_and(|call| at_ns.saturating_sub(call.start_ns) > self.client.timeout_ns);
+            if is_late && let Some(call) = slot.take() {
+                if let Some(id) = call.id {
+                    is_usable &= session.cancel(id);
+                }
+                timed.push(call.method);
+            }
+        }
+        if self.next_tick_ns.is_some_and(|next_ns| next_ns <= at_ns) {
+            let mut lost = 0;
+            let (client, phase, started) = (&self.client, &self.phase, &mut self.started);
+            let next_ns = session.tick(at_ns, &mut |answered| {
+                lost += usize::from(settle(client, phase, started, &answered));
+            });
+            self.in_flight -= lost;
+            // Calls that start later may want a tick before the one that was asked for.
+            self.next_tick_ns = Some(next_ns.unwrap_or(at_ns).min(at_ns + 1_000_000_000));
+        }
+        for method in timed {
+            self.failed(method, &timed_out(self.client.timeout_ns));
+        }
+        if !is_usable {
+            self.drop_link();
+            self.fail_started(&CallError::Reset { reason: "a call timed out on the same connection".into() });
+        }
+    }
+
+    fn fail_started(&mut self, error: &CallError) {
+        for slot in 0..self.started.len() {
+            if let Some(call) = self.started[slot].take() {
+                self.failed(call.method, error);
+            }
+        }
+    }
+
+    fn fail_all(&mut self, error: &CallError) {
+        self.fail_started(error);
+        for call in std::mem::take(&mut self.waiting) {
+            self.failed(call.method, error);
+        }
+    }
+
+    fn failed(&mut self, method: usize, error: &CallError) {
+        self.in_flight -= 1;
+        let mut results = self.phase.results.borrow_mut();
+        results.tally.failed(method, error);
+        results.last_done_ns = now_ns();
+        drop(results);
+        self.phase.source.borrow_mut().completed();
+    }
+
+    fn drop_link(&mut self) {
+        self.account_traffic();
+        self.link = Link::Down;
+        self.traffic_before = (0, 0);
+    }
+
+    fn account_traffic(&mut self) {
+        let (sent, received) = traffic(&self.link);
+        let mut results = self.phase.results.borrow_mut();
+        results.sent_bytes += sent - self.traffic_before.0;
+        results.received_bytes += received - self.traffic_before.1;
+        self.traffic_before = (sent, received);
+    }
+}
+
+fn traffic(link: &Link) -> (u64, u64) {
+    match link {
+        Link::Up(session) => {
+            let traffic = session.traffic();
+            (traffic.sent_bytes, traffic.received_bytes)
+        }
+        _ => (0, 0),
+    }
+}
+
+fn timed_out(limit_ns: u64) -> CallError {
+    CallError::Timeout { after_ms: limit_ns / 1_000_000 }
+}
+
+/// Begins to connect.
+pub(super) fn connect(client: &Rc<Client>) -> Link {
+    let client = Rc::clone(client);
+    Link::Connecting(Box::pin(async move {
+        client.protocol.transport.connect(&client.target, Arc::clone(&client.wiring)).await
+    }))
+}
+
+/// Records an answer. Says whether the call is over.
+fn settle(client: &Client, phase: &Phase, started: &mut [Option<Started>], answered: &Answered<'_>) -> bool {
+    let Some(place) = started.get_mut(answered.id.slot()) else { return false };
+    if answered.is_item || place.as_ref().is_none_or(|call| call.id != Some(answered.id)) {
+        return false;
+    }
+    let Some(call) = place.take() else { return false };
+    let done_ns = now_ns();
+    let mut results = phase.results.borrow_mut();
+    let results = &mut *results;
+    results.last_done_ns = done_ns;
+    match &answered.outcome {
+        Err(error) => results.tally.failed(call.method, error),
+        Ok(answer) => {
+            let expected = client.generator.expected(call.method, call.variant);
+            if **answer == *expected {
+                let (payload_request, payload_response) = client.payload_bytes[call.method][call.variant];
+                let bytes = CallBytes {
+                    encoded_request: call.encoded_request,
+                    encoded_response: answered.encoded_bytes as u64,
+                    payload_request,
+                    payload_response,
+                };
+                results.tally.good(call.method, bytes);
+                if let Some(recorder) = &mut results.recorder {
+                    recorder.record(&Sample {
+                        method: call.method,
+                        due_ns: call.released.due_ns,
+                        ready_ns: call.released.ready_ns,
+                        start_ns: call.start_ns,
+                        done_ns,
+                    });
+                }
+            } else {
+                results.tally.wrong(call.method, expected, answer);
+            }
+        }
+    }
+    phase.source.borrow_mut().completed();
+    true
+}

@@ -1,0 +1,195 @@
+//! Where lanes get their next call. Closed and open loop differ in this alone.
+
+use std::collections::VecDeque;
+use std::task::{Context, Waker};
+
+/// What a source says to a lane with a free slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Make this call.
+    Call(Released),
+    /// Nothing now: the lane is woken when there is.
+    Park,
+    /// There will be no more.
+    Done,
+}
+
+/// A call that may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Released {
+    /// Its index in the seeded sequence of calls.
+    pub index: u64,
+    /// When the schedule said so.
+    pub due_ns: u64,
+    /// When the pacer released it.
+    pub ready_ns: u64,
+}
+
+/// A source of calls for the lanes of one client thread.
+#[derive(Debug)]
+pub enum Source {
+    /// A fixed number of calls in flight.
+    Closed(Closed),
+    /// Calls that become due on a schedule.
+    Open(Open),
+}
+
+/// The closed loop of one client thread.
+#[derive(Debug)]
+pub struct Closed {
+    next_index: u64,
+    step: u64,
+    /// No call from this index on.
+    end_index: u64,
+    /// No call from this time on.
+    ends_ns: u64,
+    concurrency: usize,
+    in_flight: usize,
+    parked: Vec<Waker>,
+}
+
+impl Closed {
+    /// A loop that makes the calls `first`, `first + step`, … below `end_index` and before `ends_ns`,
+    /// with `concurrency` of them in flight.
+    #[must_use]
+    pub fn new(first: u64, step: u64, end_index: u64, ends_ns: u64, concurrency: usize) -> Self {
+        Self { next_index: first, step, end_index, ends_ns, concurrency, in_flight: 0, parked: Vec::new() }
+    }
+}
+
+/// Calls that wait for a slot: at most this many. A queue that long means seconds of overload; what
+/// becomes due beyond it is counted as unsent, and the round is invalid as overloaded.
+const MAX_QUEUED: usize = 1 << 20;
+
+/// The open loop of one client thread: the pacer puts calls in, lanes take them out.
+#[derive(Debug, Default)]
+pub struct Open {
+    queue: VecDeque<Released>,
+    finished: bool,
+    parked: Vec<Waker>,
+    /// The longest the queue was.
+    pub peak_queued: usize,
+    /// How many calls became due with the queue full.
+    pub overflow_count: u64,
+}
+
+impl Open {
+    /// Releases a call.
+    pub fn release(&mut self, call: Released) {
+        if self.queue.len() >= MAX_QUEUED {
+            self.overflow_count += 1;
+            return;
+        }
+        self.queue.push_back(call);
+        self.peak_queued = self.peak_queued.max(self.queue.len());
+        if let Some(waker) = self.parked.pop() {
+            waker.wake();
+        }
+    }
+
+    /// Says that no more calls will come.
+    pub fn finish(&mut self) {
+        self.finished = true;
+        self.parked.drain(..).for_each(Waker::wake);
+    }
+
+    /// Takes the calls that never got a slot.
+    pub fn take_unsent(&mut self) -> VecDeque<Released> {
+        self.finish();
+        std::mem::take(&mut self.queue)
+    }
+}
+
+impl Source {
+    /// The next call for a lane that has a free slot at `now_ns`; a parked lane is woken through `cx`.
+    pub fn next(&mut self, now_ns: u64, cx: &Context<'_>) -> Next {
+        let parked = match self {
+            Source::Closed(closed) => {
+                if closed.next_index >= closed.end_index || now_ns >= closed.ends_ns {
+                    return Next::Done;
+                }
+                if closed.in_flight < closed.concurrency {
+                    let index = closed.next_index;
+                    closed.next_index += closed.step;
+                    closed.in_flight += 1;
+                    return Next::Call(Released { index, due_ns: now_ns, ready_ns: now_ns });
+                }
+                &mut closed.parked
+            }
+            Source::Open(open) => {
+                if let Some(call) = open.queue.pop_front() {
+                    return Next::Call(call);
+                }
+                if open.finished {
+                    return Next::Done;
+                }
+                &mut open.parked
+            }
+        };
+        if !parked.iter().any(|waker| waker.will_wake(cx.waker())) {
+            parked.push(cx.waker().clone());
+        }
+        Next::Park
+    }
+
+    /// A call is over.
+    pub fn completed(&mut self) {
+        if let Source::Closed(closed) = self {
+            closed.in_flight = closed.in_flight.saturating_sub(1);
+            if let Some(waker) = closed.parked.pop() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The open loop, if it is one.
+    pub fn open(&mut self) -> Option<&mut Open> {
+        match self {
+            Source::Open(open) => Some(open),
+            Source::Closed(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(index: u64, ns: u64) -> Next {
+        Next::Call(Released { index, due_ns: ns, ready_ns: ns })
+    }
+
+    #[test]
+    fn a_closed_loop_keeps_its_number_in_flight_and_stops_at_its_end() {
+        let cx = Context::from_waker(Waker::noop());
+        let mut source = Source::Closed(Closed::new(0, 1, 3, u64::MAX, 2));
+        assert_eq!(source.next(10, &cx), call(0, 10));
+        assert_eq!(source.next(11, &cx), call(1, 11));
+        assert_eq!(source.next(12, &cx), Next::Park);
+        source.completed();
+        assert_eq!(source.next(13, &cx), call(2, 13));
+        source.completed();
+        assert_eq!(source.next(14, &cx), Next::Done);
+    }
+
+    #[test]
+    fn a_closed_loop_ends_at_its_time() {
+        let cx = Context::from_waker(Waker::noop());
+        let mut source = Source::Closed(Closed::new(0, 1, u64::MAX, 100, 1));
+        assert_eq!(source.next(99, &cx), call(0, 99));
+        source.completed();
+        assert_eq!(source.next(100, &cx), Next::Done);
+    }
+
+    #[test]
+    fn an_open_loop_keeps_due_times_however_late_a_slot_comes() {
+        let cx = Context::from_waker(Waker::noop());
+        let mut source = Source::Open(Open::default());
+        assert_eq!(source.next(0, &cx), Next::Park);
+        let released = Released { index: 4, due_ns: 100, ready_ns: 101 };
+        source.open().unwrap().release(released);
+        source.open().unwrap().finish();
+        assert_eq!(source.next(900, &cx), Next::Call(released));
+        assert_eq!(source.next(901, &cx), Next::Done);
+    }
+}

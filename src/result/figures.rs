@@ -1,0 +1,207 @@
+//! The figures that a cell and each of its rounds have in common.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cell::{ErrorExample, MethodResult};
+use crate::rpc::ErrorClass;
+
+/// A distribution of times in nanoseconds. A quantile without enough samples is null.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Quantiles {
+    /// How many calls the distribution is made of.
+    #[serde(default)]
+    pub samples: u64,
+    /// The shortest.
+    pub min: Option<u64>,
+    /// The arithmetic mean.
+    pub mean: Option<f64>,
+    /// The median.
+    pub p50: Option<u64>,
+    /// 90 % are at most this.
+    pub p90: Option<u64>,
+    /// 95 % are at most this.
+    pub p95: Option<u64>,
+    /// 99 % are at most this.
+    pub p99: Option<u64>,
+    /// 99.9 % are at most this.
+    pub p999: Option<u64>,
+    /// 99.99 % are at most this.
+    pub p9999: Option<u64>,
+    /// The longest.
+    pub max: Option<u64>,
+    /// The interval of each quantile that is not null.
+    #[serde(default)]
+    pub intervals: QuantileIntervals,
+}
+
+/// Where each quantile lies with 95 % confidence, from order statistics, in nanoseconds: `[low, high]`.
+///
+/// The intervals take the calls as independent. Calls of one round share its luck, so two rounds
+/// differ by more than this.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct QuantileIntervals {
+    /// Of the median.
+    pub p50: Option<[u64; 2]>,
+    /// Of the 90th percentile.
+    pub p90: Option<[u64; 2]>,
+    /// Of the 95th percentile.
+    pub p95: Option<[u64; 2]>,
+    /// Of the 99th percentile.
+    pub p99: Option<[u64; 2]>,
+    /// Of the 99.9th percentile.
+    pub p999: Option<[u64; 2]>,
+    /// Of the 99.99th percentile.
+    pub p9999: Option<[u64; 2]>,
+}
+
+/// Bytes of the messages of one direction, averaged per call.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct MessageBytes {
+    /// What the values' information needs at least, by one rule for every protocol.
+    pub payload: Option<f64>,
+    /// What the codec made of the values.
+    pub encoded: Option<f64>,
+    /// With envelope and framing, as handed to the socket.
+    pub framed: Option<f64>,
+    /// What a byte-counting relay saw, heartbeats and handshakes included.
+    pub wire: Option<f64>,
+}
+
+/// Bytes per call in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct BytesPerCall {
+    /// From client to server.
+    pub request: MessageBytes,
+    /// From server to client.
+    pub response: MessageBytes,
+}
+
+/// Processor time per call in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CpuPerCall {
+    /// Of the client process.
+    pub client: Option<f64>,
+    /// Of the server and everything that it started.
+    pub server: Option<f64>,
+}
+
+/// The most memory that was resident, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct RssPeak {
+    /// Of the client process.
+    pub client: Option<u64>,
+    /// Of the server and everything that it started.
+    pub server: Option<u64>,
+}
+
+/// How often a process gave up its core and how often it was taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Switches {
+    /// The process waited for something.
+    pub voluntary: u64,
+    /// The core was given to another process.
+    pub involuntary: u64,
+}
+
+/// Context switches on both sides in the measured interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ContextSwitches {
+    /// Of the client process.
+    pub client: Option<Switches>,
+    /// Of the server and everything that it started.
+    pub server: Option<Switches>,
+}
+
+/// What opening a connection took, averaged over the connections opened, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct OpeningTime {
+    /// Name resolution.
+    pub resolve: Option<f64>,
+    /// Connecting.
+    pub connect: Option<f64>,
+    /// The transport's handshake.
+    pub handshake: Option<f64>,
+    /// The longest opening of all, from begin to end.
+    pub max: Option<u64>,
+}
+
+/// Where the time between start and done goes, of sampled calls. A stage that cannot be told apart
+/// is null.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Stages {
+    /// Encoding the call.
+    pub client_encode: Option<Quantiles>,
+    /// From handed to the client's transport until the server has the message.
+    pub request_transport: Option<Quantiles>,
+    /// Decoding the call.
+    pub server_decode: Option<Quantiles>,
+    /// The service's own time.
+    pub handler: Option<Quantiles>,
+    /// Encoding the answer.
+    pub server_encode: Option<Quantiles>,
+    /// From handed to the server's transport until the client has the message.
+    pub response_transport: Option<Quantiles>,
+    /// Decoding the answer.
+    pub client_decode: Option<Quantiles>,
+}
+
+/// What was measured, of a round or of a cell's rounds together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Figures {
+    /// Calls that were answered, rightly or wrongly.
+    pub calls: Option<u64>,
+    /// Answers that were not the expected ones. Any voids the cell.
+    pub wrong_answers: Option<u64>,
+    /// Failed calls by class.
+    #[serde(default)]
+    pub errors: BTreeMap<ErrorClass, u64>,
+    /// One example per class and native code, with how often it occurred.
+    #[serde(default)]
+    pub error_examples: Vec<ErrorExample>,
+    /// From the first due time until the last call was done, in seconds.
+    pub elapsed_s: Option<f64>,
+    /// Answered calls per second of the elapsed time.
+    pub rate_per_s: Option<f64>,
+    /// What the schedule asked for, in calls per second; null in a closed loop.
+    pub offered_rate_per_s: Option<f64>,
+    /// done − due.
+    pub response_ns: Quantiles,
+    /// done − start.
+    pub service_ns: Quantiles,
+    /// start − ready. Empty in a closed loop.
+    pub wait_ns: Quantiles,
+    /// ready − due. Empty in a closed loop.
+    pub lag_ns: Quantiles,
+    /// Quantiles of the response time of which the generator's lag is more than a tenth.
+    #[serde(default)]
+    pub lag_marked: Vec<String>,
+    /// Message sizes.
+    pub bytes_per_call: BytesPerCall,
+    /// Processor time.
+    pub cpu_us_per_call: CpuPerCall,
+    /// Memory.
+    pub rss_peak_bytes: RssPeak,
+    /// Context switches in the measured interval.
+    #[serde(default)]
+    pub context_switches: ContextSwitches,
+    /// Connections opened, the first ones included.
+    pub connections_opened: Option<u64>,
+    /// What opening them took.
+    pub opening_ns: Option<OpeningTime>,
+    /// Calls that the generator released late: by more than the limit of a `client-limited` verdict.
+    pub late: Option<u64>,
+    /// The most calls that were due and had no slot yet.
+    pub backlog: Option<u64>,
+    /// The longest time in which the client process did not run, in nanoseconds.
+    pub client_stopped_ns: Option<u64>,
+    /// The longest time in which the server process did not run, in nanoseconds.
+    pub server_stopped_ns: Option<u64>,
+    /// Where the service time goes; null where no stamps were taken.
+    pub stages_ns: Option<Stages>,
+    /// The same by method.
+    #[serde(default)]
+    pub methods: BTreeMap<String, MethodResult>,
+}

@@ -1,0 +1,71 @@
+//! The merged histograms of a run's cells.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::hlog::{self, HlogError, Interval, Kind};
+
+/// The histograms of one cell by method and kind, in nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CellHistograms {
+    by_method: BTreeMap<(String, Kind), Histogram<u64>>,
+}
+
+impl CellHistograms {
+    /// Adds the intervals of a round.
+    ///
+    /// # Errors
+    /// A count does not fit in 64 bits.
+    pub fn add<'a>(&mut self, intervals: impl IntoIterator<Item = &'a Interval>) -> Result<(), HlogError> {
+        for interval in intervals {
+            hlog::add(&mut self.by_method, &interval.method, interval.kind, &interval.histogram)?;
+        }
+        Ok(())
+    }
+
+    /// The methods that have a histogram of a kind, in order.
+    pub fn methods(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        self.by_method.keys().filter(move |(_, of)| *of == kind).map(|(method, _)| &**method)
+    }
+
+    /// The histogram of one method.
+    #[must_use]
+    pub fn of(&self, method: &str, kind: Kind) -> Option<&Histogram<u64>> {
+        self.by_method.get(&(method.to_owned(), kind))
+    }
+
+    /// The histogram of all methods together; `None` where nothing was recorded.
+    #[must_use]
+    pub fn all(&self, kind: Kind) -> Option<Histogram<u64>> {
+        let mut found: Option<Histogram<u64>> = None;
+        for ((_, of), histogram) in &self.by_method {
+            if *of != kind {
+                continue;
+            }
+            match &mut found {
+                None => found = Some(histogram.clone()),
+                // All of them come from `hlog::add`, which lets them grow: adding cannot fail.
+                Some(sum) => sum.add(histogram).ok()?,
+            }
+        }
+        found
+    }
+}
+
+/// The histograms of every cell, in the order of the run's cells.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Histograms {
+    /// One per cell.
+    pub cells: Vec<CellHistograms>,
+    /// Files that could not be read, in sentences for the report.
+    pub missing: Vec<String>,
+}
+
+impl Histograms {
+    /// Those of a cell; `None` where the run has no such cell.
+    #[must_use]
+    pub fn cell(&self, index: usize) -> Option<&CellHistograms> {
+        self.cells.get(index)
+    }
+}

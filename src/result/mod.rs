@@ -1,0 +1,33 @@
+//! The versioned result model: what a run found, how it is kept on disk, and how it is read again.
+//!
+//! [`RunResult`] is `run.json`; [`RoundResult`] is what a client process hands to its parent when a
+//! round ends; [`hlog`] is the interval log with every histogram; [`Store`] is a run's folder. What
+//! was not measured is null, never 0. Names are a contract: fields are added, none is renamed, and
+//! a reader skips fields that it does not know.
+//!
+//! May import `rpc`. Data only: it deliberately judges nothing (see `analysis`) and draws nothing
+//! (see `report`).
+
+mod cell;
+mod figures;
+mod histograms;
+pub mod hlog;
+mod load;
+mod round;
+mod run;
+mod store;
+
+pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
+pub use figures::{
+    BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
+    Quantiles, RssPeak, Stages, Switches,
+};
+pub use histograms::{CellHistograms, Histograms};
+pub use hlog::Kind;
+pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, WriteBatch};
+pub use round::{MethodCounts, OpeningTotals, RoundResult, StageLog, TrafficBytes, WrongAnswer};
+pub use run::{
+    Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
+    rfc3339_ms,
+};
+pub use store::{CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run};

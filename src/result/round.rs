@@ -1,0 +1,183 @@
+//! What a client process hands to its parent when a round ends.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cell::ErrorExample;
+use super::figures::{ContextSwitches, RssPeak};
+use crate::rpc::ErrorClass;
+
+/// The most examples of wrong answers kept per round.
+const MAX_WRONG_EXAMPLES: usize = 3;
+/// The most characters kept of an expected or found answer.
+const MAX_EXAMPLE_CHARS: usize = 200;
+
+/// An answer that was not the expected one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WrongAnswer {
+    /// The method.
+    pub method: String,
+    /// The answer that the scenario says.
+    pub expected: String,
+    /// The answer that came.
+    pub found: String,
+}
+
+impl WrongAnswer {
+    /// An example with both answers cut to a length that a report can show.
+    #[must_use]
+    pub fn new(method: &str, expected: &str, found: &str) -> Self {
+        Self { method: method.into(), expected: shortened(expected), found: shortened(found) }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_EXAMPLE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Counts of one method over the measured interval of a round.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MethodCounts {
+    /// Calls that were answered, rightly or wrongly.
+    pub calls: u64,
+    /// Answers that were not the expected ones.
+    pub wrong_answers: u64,
+    /// Failed calls by class.
+    pub errors: BTreeMap<ErrorClass, u64>,
+    /// Sum of the payload of the answered calls' requests.
+    pub request_payload_bytes: u64,
+    /// Sum of their encoded requests.
+    pub request_encoded_bytes: u64,
+    /// Sum of the payload of the answers.
+    pub response_payload_bytes: u64,
+    /// Sum of the encoded answers.
+    pub response_encoded_bytes: u64,
+}
+
+/// Bytes over all connections in the measured interval; null where they were not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct TrafficBytes {
+    /// From client to server.
+    pub request: Option<u64>,
+    /// From server to client.
+    pub response: Option<u64>,
+}
+
+/// What opening connections took together, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct OpeningTotals {
+    /// How many openings were timed.
+    pub connections: u64,
+    /// Sum of name resolution; null where the transport does not say.
+    pub resolve_ns: Option<u64>,
+    /// Sum of connecting; null where the transport does not say.
+    pub connect_ns: Option<u64>,
+    /// Sum of handshakes; null where the transport does not say.
+    pub handshake_ns: Option<u64>,
+    /// The longest opening.
+    pub max_ns: Option<u64>,
+}
+
+/// The histograms of the stages, each as an interval log of one line tagged with the stage's name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct StageLog {
+    /// How many calls were sampled and matched on both sides.
+    pub samples: u64,
+    /// The interval log: `Tag=<stage>/stage,…` (see `hlog`).
+    pub hlog: String,
+}
+
+/// A finished round.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RoundResult {
+    /// When the measured interval began: RFC 3339, UTC, milliseconds.
+    pub started_at: String,
+    /// From the first due time until the last call was done.
+    pub elapsed_ns: u64,
+    /// The length of the measured interval: from the first due time until the last one could be.
+    pub interval_ns: u64,
+    /// Calls that became due in the measured interval.
+    pub offered_calls: u64,
+    /// Calls that were answered, rightly or wrongly.
+    pub calls: u64,
+    /// Answers that were not the expected ones.
+    pub wrong_answers: u64,
+    /// The first few of them.
+    pub wrong_examples: Vec<WrongAnswer>,
+    /// Failed calls by class.
+    pub errors: BTreeMap<ErrorClass, u64>,
+    /// One example per class and native code.
+    pub error_examples: Vec<ErrorExample>,
+    /// The same by method, with the sizes of messages.
+    pub methods: BTreeMap<String, MethodCounts>,
+    /// Bytes as handed to the sockets.
+    pub framed: TrafficBytes,
+    /// Bytes as a relay saw them.
+    pub wire: TrafficBytes,
+    /// Processor time of the client in the measured interval.
+    pub client_cpu_ns: Option<u64>,
+    /// Processor time of the server in the measured interval.
+    pub server_cpu_ns: Option<u64>,
+    /// The most memory that was resident.
+    pub rss_peak_bytes: RssPeak,
+    /// Context switches in the measured interval.
+    pub context_switches: ContextSwitches,
+    /// Connections opened, the first ones included.
+    pub connections_opened: Option<u64>,
+    /// What opening them took.
+    pub opening: Option<OpeningTotals>,
+    /// Calls that found no free slot when they were ready; null in a closed loop.
+    pub waited_calls: Option<u64>,
+    /// The most calls that were due and had no slot yet; null in a closed loop.
+    pub backlog: Option<u64>,
+    /// Calls that the generator released more than 200 µs late; null in a closed loop.
+    pub late: Option<u64>,
+    /// The largest gap in the generator's own heartbeat.
+    pub client_stopped_ns: Option<u64>,
+    /// The longest time in which the server did not run.
+    pub server_stopped_ns: Option<u64>,
+    /// Stages of sampled calls; null where no stamps were taken.
+    pub stages: Option<StageLog>,
+    /// The interval log with the response, service, wait and lag histograms of every method.
+    pub hlog: String,
+}
+
+impl RoundResult {
+    /// Counts a wrong answer and keeps it as an example while there is room.
+    pub fn add_wrong_answer(&mut self, method: &str, expected: &str, found: &str) {
+        self.wrong_answers = self.wrong_answers.saturating_add(1);
+        if self.wrong_examples.len() < MAX_WRONG_EXAMPLES {
+            self.wrong_examples.push(WrongAnswer::new(method, expected, found));
+        }
+    }
+
+    /// Failed calls of every class together.
+    #[must_use]
+    pub fn failed_calls(&self) -> u64 {
+        self.errors.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_three_wrong_answers_are_kept_and_all_are_counted() {
+        let mut round = RoundResult::default();
+        for _ in 0..5 {
+            round.add_wrong_answer("getObj", &"é".repeat(300), "b");
+        }
+        assert_eq!((round.wrong_answers, round.wrong_examples.len()), (5, 3));
+        assert_eq!(round.wrong_examples[0].expected.chars().count(), 201);
+    }
+}

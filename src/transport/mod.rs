@@ -10,6 +10,7 @@
 
 mod connector;
 mod listener;
+mod zmq;
 
 pub use connector::Opening;
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[];
+pub const ALL: &[&dyn Transport] = &[&zmq::Zmq];
 
 /// Finds a transport by name.
 #[must_use]

@@ -11,9 +11,10 @@ use super::source::{Next, Released, Source};
 use crate::clock::now_ns;
 use crate::protocol::{Answered, CallId, MethodCodecs, Protocol, Session};
 use crate::record::{CallBytes, Recorder, Sample, Tally};
+use crate::result::OpeningTotals;
 use crate::rpc::{CallError, Service};
 use crate::scenario::Generator;
-use crate::transport::{Connection, LocalFuture, Opening, TransportError, Wiring};
+use crate::transport::{Connection, LocalFuture, TransportError, Wiring};
 
 /// Takes at most this many turns before other tasks of the thread get theirs.
 const TURNS_PER_POLL: usize = 32;
@@ -51,9 +52,7 @@ pub(super) struct PhaseResults {
     /// `None` in the warm-up.
     pub(super) recorder: Option<Recorder>,
     pub(super) tally: Tally,
-    pub(super) connections_opened: u64,
-    /// Of the connection opened last.
-    pub(super) opening: Opening,
+    pub(super) openings: OpeningTotals,
     pub(super) connect_failures_in_a_row: u32,
     pub(super) first_start_ns: Option<u64>,
     pub(super) last_done_ns: u64,
@@ -186,17 +185,15 @@ impl Lane {
     }
 
     fn connected(&mut self, connection: Box<dyn Connection>) {
-        let client = &self.client;
-        let session =
-            Session::new(&client.protocol, &client.service, &client.codecs, connection, client.in_flight);
+        let session = session(&self.client, connection);
         {
             let mut results = self.phase.results.borrow_mut();
-            results.connections_opened += 1;
             results.connect_failures_in_a_row = 0;
-            results.opening = session.opening();
+            let opening = session.opening();
+            results.openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
         }
         self.traffic_before = (0, 0);
-        self.link = Link::Up(Box::new(session));
+        self.link = Link::Up(session);
         for call in std::mem::take(&mut self.waiting) {
             self.submit(call);
         }
@@ -394,6 +391,12 @@ fn traffic(link: &Link) -> (u64, u64) {
 
 fn timed_out(limit_ns: u64) -> CallError {
     CallError::Timeout { after_ms: limit_ns / 1_000_000 }
+}
+
+/// A session over a fresh connection.
+pub(super) fn session(client: &Client, connection: Box<dyn Connection>) -> Box<Session> {
+    let Client { protocol, service, codecs, in_flight, .. } = client;
+    Box::new(Session::new(protocol, service, codecs, connection, *in_flight))
 }
 
 /// Begins to connect.

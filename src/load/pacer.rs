@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 use std::io;
 
-use super::schedule::Schedule;
 use super::source::{Released, Source};
 use crate::clock::{PreciseTimer, now_ns};
 
@@ -15,23 +14,20 @@ use crate::clock::{PreciseTimer, now_ns};
 /// slack); ending it this much early and spinning the rest keeps the median lag below a microsecond.
 pub const SPIN_NS: u64 = 100_000;
 
-/// Releases the calls of `schedule`, which begins at `begins_ns`, that are dealt to `thread` of
-/// `threads`, into the open source. `spin_ns` is how much of each wait is spun.
+/// Releases the calls of `schedule` (indices and due times after `begins_ns`) into the open source.
+/// `spin_ns` is how much of each wait is spun. Returns how many calls were due.
 ///
 /// # Errors
 /// The system arms no timer.
 pub async fn pace(
-    schedule: Schedule,
+    schedule: impl Iterator<Item = (u64, u64)>,
     source: &RefCell<Source>,
     begins_ns: u64,
-    (thread, threads): (u64, u64),
     spin_ns: u64,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     let mut timer = PreciseTimer::new()?;
+    let mut offered = 0;
     for (index, offset_ns) in schedule {
-        if index % threads != thread {
-            continue;
-        }
         let due_ns = begins_ns + offset_ns;
         let mut ready_ns = now_ns();
         if ready_ns + spin_ns < due_ns {
@@ -43,11 +39,12 @@ pub async fn pace(
             ready_ns = now_ns();
         }
         if let Some(open) = source.borrow_mut().open() {
+            offered += 1;
             open.release(Released { index, due_ns, ready_ns });
         }
     }
     if let Some(open) = source.borrow_mut().open() {
         open.finish();
     }
-    Ok(())
+    Ok(offered)
 }

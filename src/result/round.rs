@@ -85,6 +85,33 @@ pub struct OpeningTotals {
     pub max_ns: Option<u64>,
 }
 
+impl OpeningTotals {
+    /// Adds one opening.
+    pub fn add(&mut self, resolve_ns: u64, connect_ns: u64, handshake_ns: u64) {
+        let all_ns = resolve_ns + connect_ns + handshake_ns;
+        self.merge(&Self {
+            connections: 1,
+            resolve_ns: Some(resolve_ns),
+            connect_ns: Some(connect_ns),
+            handshake_ns: Some(handshake_ns),
+            max_ns: Some(all_ns),
+        });
+    }
+
+    /// Adds the openings of another thread or time.
+    pub fn merge(&mut self, other: &Self) {
+        let sum = |mine: Option<u64>, theirs: Option<u64>| match (mine, theirs) {
+            (Some(mine), Some(theirs)) => Some(mine + theirs),
+            (one, other) => one.or(other),
+        };
+        self.connections += other.connections;
+        self.resolve_ns = sum(self.resolve_ns, other.resolve_ns);
+        self.connect_ns = sum(self.connect_ns, other.connect_ns);
+        self.handshake_ns = sum(self.handshake_ns, other.handshake_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+}
+
 /// The histograms of the stages, each as an interval log of one line tagged with the stage's name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -141,6 +168,8 @@ pub struct RoundResult {
     pub backlog: Option<u64>,
     /// Calls that the generator released more than 200 µs late; null in a closed loop.
     pub late: Option<u64>,
+    /// Why the client ended the round before its time; null where it did not.
+    pub gave_up: Option<String>,
     /// The largest gap in the generator's own heartbeat.
     pub client_stopped_ns: Option<u64>,
     /// The longest time in which the server did not run.

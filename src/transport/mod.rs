@@ -13,6 +13,7 @@ mod connector;
 mod listener;
 mod null;
 mod tcp;
+mod zmq;
 
 pub use connector::Opening;
 
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[&tcp::Tcp, &null::Null];
+pub const ALL: &[&dyn Transport] = &[&zmq::Zmq, &tcp::Tcp, &null::Null];
 
 /// Finds a transport by name.
 #[must_use]

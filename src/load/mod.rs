@@ -1,0 +1,228 @@
+//! Load: when calls become due ([`schedule`]), who releases them (the pacer), and the driver, which
+//! is one lane per connection for closed and open loops alike.
+//!
+//! May import `protocol`, `record` and below; starts no process and reads no scenario file.
+
+mod lane;
+mod pacer;
+mod schedule;
+mod source;
+mod thread;
+
+pub use pacer::SPIN_NS;
+pub use schedule::Schedule;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Barrier, Mutex};
+
+use crate::clock::now_ns;
+use crate::protocol::{Protocol, ProtocolError};
+use crate::record::{Interval, Tally};
+use crate::result::{OpeningTotals, RoundResult, TrafficBytes, hlog};
+use crate::rpc::Service;
+use crate::scenario::{Generator, Links, Load};
+use crate::transport::Wiring;
+
+/// Everything a client needs for one round.
+#[derive(Debug)]
+pub struct Drive {
+    /// What to speak.
+    pub protocol: Protocol,
+    /// The service on the other side.
+    pub service: Arc<Service>,
+    /// How the transport is wired for it.
+    pub wiring: Arc<Wiring>,
+    /// Where it is: `host:port`.
+    pub target: String,
+    /// The seeded calls.
+    pub generator: Arc<Generator>,
+    /// The load.
+    pub load: Load,
+    /// The connections that follow from it.
+    pub links: Links,
+    /// Messages per write.
+    pub write_batch: u32,
+    /// How much of each wait for a due time is spun, in nanoseconds.
+    pub spin_ns: u64,
+    /// The seed of the arrivals.
+    pub seed: u64,
+    /// The cores of the client's threads; empty for any.
+    pub cpus: Vec<usize>,
+    /// Payload bytes of arguments and answer, by method and variant ([`payload_bytes`]).
+    pub payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
+}
+
+/// Why a round could not be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The system refused a thread, timer or core.
+    #[error("cannot set up a client thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The protocol cannot carry the service.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// A client thread died.
+    #[error("a client thread panicked; this is a fault of Wirebench")]
+    Panicked,
+}
+
+/// Is told when the measured interval begins and ends, to read counters of the processes.
+pub trait Observer: Sync {
+    /// The measured interval begins now.
+    fn begins(&self);
+    /// Every call of the measured interval is over.
+    fn ends(&self);
+}
+
+/// The payload bytes of every variant of every method's call.
+#[must_use]
+pub fn payload_bytes(generator: &Generator, methods: usize) -> Vec<Vec<(u64, u64)>> {
+    (0..methods)
+        .map(|method| {
+            (0..generator.variants(method))
+                .map(|variant| {
+                    let arguments = generator.arguments(method, variant);
+                    let request = arguments.iter().map(crate::rpc::Value::payload_bytes).sum();
+                    (request, generator.expected(method, variant).payload_bytes())
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// Confines the calling thread to one core.
+fn pin(cpu: usize) -> std::io::Result<()> {
+    let mut set = nix::sched::CpuSet::new();
+    set.set(cpu)?;
+    Ok(nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)?)
+}
+
+/// Runs one round: connects, warms up, measures, drains. Fills everything of the result that a
+/// client can know; counters of processes are the observer's.
+///
+/// # Errors
+/// See [`DriveError`]; calls that fail are no error of the round but part of its result.
+pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, DriveError> {
+    let threads = drive.load.client_threads.max(1);
+    let barrier = Barrier::new(threads as usize);
+    let log = Arc::new(Mutex::new(IntervalLog::default()));
+    let run = |thread: u32| {
+        let switch = |begins: bool| {
+            if barrier.wait().is_leader() {
+                if begins {
+                    observer.begins();
+                } else {
+                    observer.ends();
+                }
+            }
+            barrier.wait();
+        };
+        let names = drive.service.methods.iter().map(|method| method.method.name.to_string()).collect::<Vec<_>>();
+        let log = Arc::clone(&log);
+        let sink = Box::new(move |interval: &Interval| {
+            if let Ok(mut log) = log.lock() {
+                log.add(&names, interval);
+            }
+        });
+        thread::run(drive, thread::Place { thread, threads }, sink, &switch)
+    };
+    let results: Vec<Result<thread::ThreadResult, DriveError>> = if threads == 1 {
+        vec![run(0)]
+    } else {
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
+            handles.into_iter().map(|handle| handle.join().unwrap_or(Err(DriveError::Panicked))).collect()
+        })
+    };
+    let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let log = Arc::into_inner(log).and_then(|log| log.into_inner().ok()).unwrap_or_default();
+    Ok(combine(drive, results, log))
+}
+
+/// Interval logs of all threads, written as they come.
+#[derive(Default)]
+struct IntervalLog {
+    /// When the first interval begins; times are relative to it.
+    begun_ns: Option<u64>,
+    writer: Option<hlog::Writer>,
+}
+
+impl IntervalLog {
+    #[allow(clippy::cast_precision_loss)]
+    fn add(&mut self, names: &[String], interval: &Interval) {
+        let begun_ns = *self.begun_ns.get_or_insert(interval.start_ns);
+        let writer = self.writer.get_or_insert_with(|| {
+            let ago_ms = now_ns().saturating_sub(begun_ns) / 1_000_000;
+            hlog::Writer::new(unix_ms().saturating_sub(ago_ms))
+        });
+        let start_s = interval.start_ns.saturating_sub(begun_ns) as f64 / 1e9;
+        let length_s = interval.end_ns.saturating_sub(interval.start_ns) as f64 / 1e9;
+        for (method, kind, histogram) in interval.filled() {
+            // The only failure is a histogram beyond the format's size, which the bounds exclude.
+            let _ = writer.add(&names[method], kind, start_s, length_s, histogram);
+        }
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) -> RoundResult {
+    let is_open = matches!(drive.load.model, crate::scenario::LoadModel::Open { .. });
+    let begun_ns = threads.iter().map(|thread| thread.begun_ns).min().unwrap_or(0);
+    let done_ns = threads.iter().map(|thread| thread.last_done_ns).max().unwrap_or(0);
+    let first_ns = threads.iter().filter_map(|thread| thread.first_start_ns).min().unwrap_or(begun_ns);
+    let from_ns = if is_open { begun_ns } else { first_ns };
+    let elapsed_ns = done_ns.saturating_sub(from_ns);
+    let started_at_ms = unix_ms().saturating_sub(now_ns().saturating_sub(from_ns) / 1_000_000);
+    let mut round = RoundResult {
+        started_at: crate::result::rfc3339_ms(i64::try_from(started_at_ms).unwrap_or(i64::MAX)),
+        elapsed_ns,
+        backlog: is_open.then_some(0),
+        client_stopped_ns: Some(0),
+        hlog: log.writer.map(hlog::Writer::into_text).unwrap_or_default(),
+        ..RoundResult::default()
+    };
+    let names: Arc<[Arc<str>]> =
+        drive.service.methods.iter().map(|method| Arc::clone(&method.method.name)).collect();
+    let mut tally = Tally::new(&names);
+    let (mut sent_bytes, mut received_bytes) = (0, 0);
+    let mut openings = OpeningTotals::default();
+    for thread in threads {
+        round.offered_calls += thread.offered_calls;
+        sent_bytes += thread.sent_bytes;
+        received_bytes += thread.received_bytes;
+        if let Some(backlog) = &mut round.backlog {
+            *backlog += thread.peak_queued as u64;
+        }
+        round.client_stopped_ns = round.client_stopped_ns.max(Some(thread.stopped_ns));
+        round.gave_up = round.gave_up.take().or(thread.gave_up);
+        openings.merge(&thread.openings);
+        tally.merge(thread.tally);
+    }
+    let methods: BTreeMap<_, _> =
+        names.iter().map(|name| name.to_string()).zip(tally.methods).collect();
+    for counts in methods.values() {
+        round.calls += counts.calls;
+        round.wrong_answers += counts.wrong_answers;
+        for (class, count) in &counts.errors {
+            *round.errors.entry(*class).or_default() += count;
+        }
+    }
+    if !is_open {
+        round.offered_calls = round.calls + round.failed_calls();
+    }
+    round.interval_ns = match drive.load.length {
+        crate::scenario::Amount::DurationNs(ns) => ns,
+        crate::scenario::Amount::Calls(_) => elapsed_ns,
+    };
+    round.framed = TrafficBytes { request: Some(sent_bytes), response: Some(received_bytes) };
+    round.connections_opened = Some(openings.connections);
+    round.opening = (openings.connections > 0).then_some(openings);
+    round.methods = methods;
+    round.error_examples = tally.examples;
+    round.wrong_examples = tally.wrong_answers;
+    round
+}

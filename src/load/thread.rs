@@ -1,0 +1,294 @@
+//! One client thread through a round: connect, warm up, measure, drain.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lane::{Client, Lane, Link, Phase, PhaseResults, connect, session};
+use super::pacer;
+use super::schedule::Schedule;
+use super::source::{Closed, Open, Source};
+use super::{Drive, DriveError};
+use crate::clock::{now_ns, reduce_timer_slack};
+use crate::protocol::MethodCodecs;
+use crate::record::{Background, IntervalSink, Kinds, Recorder, Tally};
+use crate::result::OpeningTotals;
+use crate::scenario::{Amount, ConnectionMode, Idle, LoadModel};
+
+/// The heartbeat by which a client notices that it was stopped.
+const HEARTBEAT: Duration = Duration::from_millis(10);
+
+/// What one client thread found in the measured interval.
+#[derive(Debug)]
+pub(super) struct ThreadResult {
+    pub(super) tally: Tally,
+    pub(super) begun_ns: u64,
+    pub(super) first_start_ns: Option<u64>,
+    pub(super) last_done_ns: u64,
+    pub(super) offered_calls: u64,
+    pub(super) openings: OpeningTotals,
+    pub(super) sent_bytes: u64,
+    pub(super) received_bytes: u64,
+    pub(super) peak_queued: usize,
+    pub(super) stopped_ns: u64,
+    pub(super) gave_up: Option<String>,
+}
+
+/// A client thread's place among the others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) thread: u32,
+    pub(super) threads: u32,
+}
+
+impl Place {
+    /// This thread's share of `total`, dealt one by one.
+    fn share(self, total: u32) -> usize {
+        let extra = u32::from(self.thread < total % self.threads);
+        (total / self.threads + extra) as usize
+    }
+}
+
+/// Runs one client thread. `switch` is called between warm-up and measured interval (with `true`)
+/// and after the drain (with `false`), and returns when every thread is there.
+pub(super) fn run(
+    drive: &Drive,
+    place: Place,
+    sink: IntervalSink,
+    switch: &dyn Fn(bool),
+) -> Result<ThreadResult, DriveError> {
+    // The background thread is started first, so that it is not confined to the measuring core.
+    let background = Background::start(sink).map_err(DriveError::Thread)?;
+    if !drive.cpus.is_empty() {
+        let cpu = drive.cpus[place.thread as usize % drive.cpus.len()];
+        super::pin(cpu).map_err(DriveError::Thread)?;
+    }
+    // Without it the lag is larger, which is measured.
+    let _ = reduce_timer_slack();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Thread)?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, round(drive, place, background, switch))
+}
+
+async fn round(
+    drive: &Drive,
+    place: Place,
+    background: Background,
+    switch: &dyn Fn(bool),
+) -> Result<ThreadResult, DriveError> {
+    let codecs = MethodCodecs::prepare(drive.protocol.codec.as_ref(), &drive.service)?;
+    let names: Arc<[Arc<str>]> =
+        drive.service.methods.iter().map(|method| Arc::clone(&method.method.name)).collect();
+    let client = Rc::new(Client {
+        protocol: drive.protocol.clone(),
+        service: Arc::clone(&drive.service),
+        codecs,
+        wiring: Arc::clone(&drive.wiring),
+        target: drive.target.clone(),
+        generator: Arc::clone(&drive.generator),
+        payload_bytes: Arc::clone(&drive.payload_bytes),
+        timeout_ns: drive.load.timeout_ns,
+        per_call: drive.load.connection_mode == ConnectionMode::PerCall,
+        in_flight: drive.links.in_flight.max(1) as usize,
+        write_batch: drive.write_batch.max(1) as usize,
+    });
+    let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
+    let mut openings = OpeningTotals::default();
+    let links = open_links(&client, place.share(drive.links.connections), &mut openings).await;
+
+    let warmup = Phase::new(drive, place, &names, None);
+    let links = run_phase(drive, place, &client, &Rc::new(warmup), links).await?.links;
+    switch(true);
+
+    let stopped_ns = Rc::new(std::cell::Cell::new(0));
+    let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
+    let kinds = if matches!(drive.load.model, LoadModel::Open { .. }) { Kinds::Open } else { Kinds::Closed };
+    let recorder = Recorder::new(names.len(), kinds, now_ns(), background);
+    let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));
+    let finished = run_phase(drive, place, &client, &phase, links).await?;
+    heart.abort();
+    switch(false);
+    if let Some(spinner) = spinner {
+        spinner.abort();
+    }
+
+    let PhaseResults { recorder, mut tally, .. } =
+        std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(&names, None));
+    if let Some(recorder) = recorder {
+        recorder.finish(now_ns());
+    }
+    for (method, calls) in finished.unsent.into_iter().enumerate().filter(|(_, calls)| *calls > 0) {
+        tally.unsent(method, calls);
+    }
+    openings.merge(&finished.summary.openings);
+    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), ..finished.summary })
+}
+
+/// Keeps the thread awake, so that its core never halts.
+async fn spin() {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Notes the longest time in which this thread did not run.
+async fn heartbeat(stopped_ns: Rc<std::cell::Cell<u64>>) {
+    let mut last_ns = now_ns();
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        let at_ns = now_ns();
+        let gap_ns = (at_ns - last_ns).saturating_sub(HEARTBEAT.as_nanos() as u64);
+        stopped_ns.set(stopped_ns.get().max(gap_ns));
+        last_ns = at_ns;
+    }
+}
+
+/// Opens a thread's connections before the warm-up. One that cannot be opened is tried again by its
+/// lane, which counts the failure.
+async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTotals) -> Vec<Link> {
+    let mut links = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut link = Link::Down;
+        if !client.per_call
+            && let Link::Connecting(connecting) = connect(client)
+            && let Ok(Ok(connection)) =
+                tokio::time::timeout(Duration::from_nanos(client.timeout_ns), connecting).await
+        {
+            let session = session(client, connection);
+            let opening = session.opening();
+            openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
+            link = Link::Up(session);
+        }
+        links.push(link);
+    }
+    links
+}
+
+impl PhaseResults {
+    fn new(names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
+        Self {
+            recorder,
+            tally: Tally::new(names),
+            openings: OpeningTotals::default(),
+            connect_failures_in_a_row: 0,
+            first_start_ns: None,
+            last_done_ns: 0,
+            gave_up: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+        }
+    }
+}
+
+impl Phase {
+    /// The measured interval, where there is a recorder; else the warm-up.
+    fn new(drive: &Drive, place: Place, names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
+        let is_warmup = recorder.is_none();
+        let amount = if is_warmup { drive.load.warmup } else { drive.load.length };
+        let source = match drive.load.model {
+            LoadModel::Open { .. } => Source::Open(Open::default()),
+            LoadModel::Closed { concurrency } => {
+                let (end_index, ends_ns) = match amount {
+                    Amount::Calls(calls) => (calls, u64::MAX),
+                    Amount::DurationNs(ns) => (u64::MAX, now_ns().saturating_add(ns)),
+                };
+                let (first, step) = (u64::from(place.thread), u64::from(place.threads));
+                Source::Closed(Closed::new(first, step, end_index, ends_ns, place.share(concurrency)))
+            }
+        };
+        Self {
+            source: RefCell::new(source),
+            is_warmup,
+            results: RefCell::new(PhaseResults::new(names, recorder)),
+        }
+    }
+}
+
+struct Finished {
+    links: Vec<Link>,
+    summary: ThreadResult,
+    /// Calls that were due and never sent, by method.
+    unsent: Vec<u64>,
+}
+
+async fn run_phase(
+    drive: &Drive,
+    place: Place,
+    client: &Rc<Client>,
+    phase: &Rc<Phase>,
+    links: Vec<Link>,
+) -> Result<Finished, DriveError> {
+    let begun_ns = now_ns();
+    let lanes: Vec<_> = links
+        .into_iter()
+        .map(|link| tokio::task::spawn_local(Lane::new(Rc::clone(client), Rc::clone(phase), link).run()))
+        .collect();
+    let mut unsent = vec![0; drive.service.methods.len()];
+    let offered = match drive.load.model {
+        LoadModel::Closed { .. } => 0,
+        LoadModel::Open { rate_per_s, arrivals } => {
+            let amount = if phase.is_warmup { drive.load.warmup } else { drive.load.length };
+            let seed = if phase.is_warmup { !drive.seed } else { drive.seed };
+            let (length_ns, calls) = match amount {
+                Amount::Calls(calls) => (u64::MAX, calls),
+                Amount::DurationNs(ns) => (ns, u64::MAX),
+            };
+            let schedule = Schedule::new(rate_per_s, arrivals, seed, length_ns)
+                .take_while(|(index, _)| *index < calls)
+                .filter(|(index, _)| index % u64::from(place.threads) == u64::from(place.thread));
+            let offered = pacer::pace(schedule, &phase.source, begun_ns, drive.spin_ns)
+                .await
+                .map_err(DriveError::Thread)?;
+            drain(drive, phase, &lanes, &mut unsent).await;
+            offered
+        }
+    };
+    let mut links = Vec::with_capacity(lanes.len());
+    for lane in lanes {
+        // A lane that panicked has already said so; its connection is gone.
+        links.push(lane.await.unwrap_or_default());
+    }
+    let results = phase.results.borrow();
+    let peak_queued = phase.source.borrow_mut().open().map_or(0, |open| open.peak_queued);
+    let summary = ThreadResult {
+        tally: Tally::default(),
+        begun_ns,
+        first_start_ns: results.first_start_ns,
+        last_done_ns: results.last_done_ns,
+        offered_calls: offered,
+        openings: results.openings,
+        sent_bytes: results.sent_bytes,
+        received_bytes: results.received_bytes,
+        peak_queued,
+        stopped_ns: 0,
+        gave_up: results.gave_up.clone(),
+    };
+    drop(results);
+    Ok(Finished { links, summary, unsent })
+}
+
+/// Waits until every call that is due has been answered, at most for a time-out; what then still
+/// waits for a slot is counted as unsent.
+async fn drain(
+    drive: &Drive,
+    phase: &Phase,
+    lanes: &[tokio::task::JoinHandle<Link>],
+    unsent: &mut [u64],
+) {
+    let deadline_ns = now_ns().saturating_add(drive.load.timeout_ns);
+    while now_ns() < deadline_ns && lanes.iter().any(|lane| !lane.is_finished()) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let mut source = phase.source.borrow_mut();
+    if let Some(open) = source.open() {
+        for released in open.take_unsent() {
+            let planned = drive.generator.call(released.index);
+            unsent[planned.method] += 1;
+        }
+        if let Some(first) = unsent.first_mut() {
+            // Beyond the longest queue only their number is known.
+            *first += open.overflow_count;
+        }
+    }
+}

@@ -14,5 +14,6 @@
 
 pub mod clock;
 pub mod codec;
+pub mod host;
 pub mod rpc;
 pub mod transport;

@@ -1,5 +1,8 @@
 //! No process outlives its parent: children, grandchildren, daemons, the deaf and the stopped.
 
+// Clippy sees no tests outside `#[test]` functions; the helpers here are nothing else.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -54,7 +57,7 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        print(os.getpid(), flush=True)
+        os.write(1, b'%d\\n' % os.getpid())
         while True: time.sleep(100)
     os._exit(0)
 os.wait()
@@ -278,7 +281,7 @@ theirs.close()
 ours.recv(1000)
 ours.recv(1000)
 ",
-        script = format!("{DAEMON}\nprint(os.getpid(), os.getppid(), flush=True)\ntime.sleep(100)")
+        script = format!("{DAEMON}\nos.write(1, b'%d %d\\n' % (os.getpid(), os.getppid()))\ntime.sleep(100)")
     );
     let mut parent = Command::new("python3").args(["-c", &parent]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(parent.stdout.take().unwrap());

@@ -8,8 +8,13 @@
 //! Everything runs on the current thread's runtime, inside a `tokio::task::LocalSet`. Adding a
 //! transport is one file and one line in [`ALL`].
 
+#[cfg(test)]
+mod conformance;
 mod connector;
+pub mod http1;
 mod listener;
+#[cfg(test)]
+mod testing;
 
 pub use connector::Opening;
 
@@ -20,7 +25,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1];
 
 /// Finds a transport by name.
 #[must_use]

@@ -7,10 +7,12 @@
 
 mod dispatch;
 mod gap;
+mod once;
 pub mod registry;
 mod session;
 
 pub use dispatch::Dispatcher;
+pub use once::call_once;
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

@@ -15,4 +15,5 @@
 pub mod clock;
 pub mod codec;
 pub mod rpc;
+pub mod scenario;
 pub mod transport;

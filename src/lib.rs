@@ -19,4 +19,5 @@ pub mod record;
 pub mod result;
 pub mod host;
 pub mod rpc;
+pub mod scenario;
 pub mod transport;

@@ -14,10 +14,11 @@
 
 pub mod clock;
 pub mod codec;
+pub mod host;
+pub mod load;
 pub mod protocol;
 pub mod record;
 pub mod result;
-pub mod host;
 pub mod rpc;
 pub mod scenario;
 pub mod transport;

@@ -1,20 +1,17 @@
 //! A lane: one connection and the calls in flight on it. The driver is a task per lane; closed and
 //! open loop, persistent and per-call connections are the same code over another source.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::source::{Next, Released, Source};
+use super::phase::{Client, Phase, Started, settle};
+use super::source::{Next, Released};
 use crate::clock::now_ns;
-use crate::protocol::{Answered, CallId, MethodCodecs, Protocol, Session};
-use crate::record::{CallBytes, Recorder, Sample, Tally};
-use crate::result::OpeningTotals;
-use crate::rpc::{CallError, Service};
-use crate::scenario::Generator;
-use crate::transport::{Connection, LocalFuture, TransportError, Wiring};
+use crate::protocol::Session;
+use crate::rpc::CallError;
+use crate::transport::{Connection, LocalFuture, TransportError};
 
 /// Takes at most this many turns before other tasks of the thread get theirs.
 const TURNS_PER_POLL: usize = 32;
@@ -23,45 +20,6 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// A server that refuses this many connections in a row, with none made in between, is gone: the
 /// phase ends early and says so.
 const MAX_CONNECT_FAILURES: u32 = 50;
-
-/// What the lanes of one thread share for the life of a round.
-pub(super) struct Client {
-    pub(super) protocol: Protocol,
-    pub(super) service: Arc<Service>,
-    pub(super) codecs: Rc<[MethodCodecs]>,
-    pub(super) wiring: Arc<Wiring>,
-    pub(super) target: String,
-    pub(super) generator: Arc<Generator>,
-    /// Payload bytes of the arguments and the answer, by method and variant.
-    pub(super) payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
-    pub(super) timeout_ns: u64,
-    pub(super) per_call: bool,
-    pub(super) in_flight: usize,
-    pub(super) write_batch: usize,
-}
-
-/// What the lanes of one thread share for one phase (warm-up, or the measured interval).
-pub(super) struct Phase {
-    pub(super) source: RefCell<Source>,
-    pub(super) is_warmup: bool,
-    pub(super) results: RefCell<PhaseResults>,
-}
-
-/// What a phase found.
-pub(super) struct PhaseResults {
-    /// `None` in the warm-up.
-    pub(super) recorder: Option<Recorder>,
-    pub(super) tally: Tally,
-    pub(super) openings: OpeningTotals,
-    pub(super) connect_failures_in_a_row: u32,
-    pub(super) first_start_ns: Option<u64>,
-    pub(super) last_done_ns: u64,
-    /// Why the phase ended before its time.
-    pub(super) gave_up: Option<String>,
-    /// Bytes of the connections that are over.
-    pub(super) sent_bytes: u64,
-    pub(super) received_bytes: u64,
-}
 
 /// The connection of a lane, kept from phase to phase.
 #[derive(Default)]
@@ -75,17 +33,6 @@ pub(super) enum Link {
     Pausing(std::pin::Pin<Box<tokio::time::Sleep>>),
     /// Ready for calls.
     Up(Box<Session>),
-}
-
-/// A call that has started.
-struct Started {
-    released: Released,
-    method: usize,
-    variant: usize,
-    start_ns: u64,
-    /// `None` while its connection is on the way.
-    id: Option<CallId>,
-    encoded_request: u64,
 }
 
 /// A lane in one phase.
@@ -312,8 +259,9 @@ impl Lane {
         let mut is_usable = true;
         let mut timed = Vec::new();
         for slot in &mut self.started {
-            let is_late =
-                slot.as_ref().is_some_and(|call| at_ns.saturating_sub(call.start_ns) > self.client.timeout_ns);
+            let is_late = slot
+                .as_ref()
+                .is_some_and(|call| at_ns.saturating_sub(call.start_ns) > self.client.timeout_ns);
             if is_late && let Some(call) = slot.take() {
                 if let Some(id) = call.id {
                     is_usable &= session.cancel(id);
@@ -405,46 +353,4 @@ pub(super) fn connect(client: &Rc<Client>) -> Link {
     Link::Connecting(Box::pin(async move {
         client.protocol.transport.connect(&client.target, Arc::clone(&client.wiring)).await
     }))
-}
-
-/// Records an answer. Says whether the call is over.
-fn settle(client: &Client, phase: &Phase, started: &mut [Option<Started>], answered: &Answered<'_>) -> bool {
-    let Some(place) = started.get_mut(answered.id.slot()) else { return false };
-    if answered.is_item || place.as_ref().is_none_or(|call| call.id != Some(answered.id)) {
-        return false;
-    }
-    let Some(call) = place.take() else { return false };
-    let done_ns = now_ns();
-    let mut results = phase.results.borrow_mut();
-    let results = &mut *results;
-    results.last_done_ns = done_ns;
-    match &answered.outcome {
-        Err(error) => results.tally.failed(call.method, error),
-        Ok(answer) => {
-            let expected = client.generator.expected(call.method, call.variant);
-            if **answer == *expected {
-                let (payload_request, payload_response) = client.payload_bytes[call.method][call.variant];
-                let bytes = CallBytes {
-                    encoded_request: call.encoded_request,
-                    encoded_response: answered.encoded_bytes as u64,
-                    payload_request,
-                    payload_response,
-                };
-                results.tally.good(call.method, bytes);
-                if let Some(recorder) = &mut results.recorder {
-                    recorder.record(&Sample {
-                        method: call.method,
-                        due_ns: call.released.due_ns,
-                        ready_ns: call.released.ready_ns,
-                        start_ns: call.start_ns,
-                        done_ns,
-                    });
-                }
-            } else {
-                results.tally.wrong(call.method, expected, answer);
-            }
-        }
-    }
-    phase.source.borrow_mut().completed();
-    true
 }

@@ -5,6 +5,7 @@
 
 mod lane;
 mod pacer;
+mod phase;
 mod schedule;
 mod source;
 mod thread;
@@ -117,7 +118,8 @@ pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, Driv
             }
             barrier.wait();
         };
-        let names = drive.service.methods.iter().map(|method| method.method.name.to_string()).collect::<Vec<_>>();
+        let names =
+            drive.service.methods.iter().map(|method| method.method.name.to_string()).collect::<Vec<_>>();
         let log = Arc::clone(&log);
         let sink = Box::new(move |interval: &Interval| {
             if let Ok(mut log) = log.lock() {
@@ -202,8 +204,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
         openings.merge(&thread.openings);
         tally.merge(thread.tally);
     }
-    let methods: BTreeMap<_, _> =
-        names.iter().map(|name| name.to_string()).zip(tally.methods).collect();
+    let methods: BTreeMap<_, _> = names.iter().map(|name| name.to_string()).zip(tally.methods).collect();
     for counts in methods.values() {
         round.calls += counts.calls;
         round.wrong_answers += counts.wrong_answers;

@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_arrivals() {
-        let arrivals = |seed| Schedule::new(500.0, Arrivals::Poisson, seed, 1_000_000_000).collect::<Vec<_>>();
+        let arrivals =
+            |seed| Schedule::new(500.0, Arrivals::Poisson, seed, 1_000_000_000).collect::<Vec<_>>();
         assert_eq!(arrivals(1), arrivals(1));
         assert_ne!(arrivals(1), arrivals(2));
     }

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Client, Lane, Link, Phase, PhaseResults, connect, session};
+use super::lane::{Lane, Link, connect, session};
 use super::pacer;
+use super::phase::{Client, Phase, PhaseResults};
 use super::schedule::Schedule;
 use super::source::{Closed, Open, Source};
 use super::{Drive, DriveError};
@@ -66,7 +67,8 @@ pub(super) fn run(
     }
     // Without it the lag is larger, which is measured.
     let _ = reduce_timer_slack();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Thread)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Thread)?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, round(drive, place, background, switch))
 }
@@ -270,12 +272,7 @@ async fn run_phase(
 
 /// Waits until every call that is due has been answered, at most for a time-out; what then still
 /// waits for a slot is counted as unsent.
-async fn drain(
-    drive: &Drive,
-    phase: &Phase,
-    lanes: &[tokio::task::JoinHandle<Link>],
-    unsent: &mut [u64],
-) {
+async fn drain(drive: &Drive, phase: &Phase, lanes: &[tokio::task::JoinHandle<Link>], unsent: &mut [u64]) {
     let deadline_ns = now_ns().saturating_add(drive.load.timeout_ns);
     while now_ns() < deadline_ns && lanes.iter().any(|lane| !lane.is_finished()) {
         tokio::time::sleep(Duration::from_millis(2)).await;

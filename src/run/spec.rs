@@ -1,0 +1,160 @@
+//! What a client process is told and gives back: a [`RoundSpec`] on its standard input, a
+//! [`RoundResult`] on its standard output. Ranks on other hosts speak the same.
+
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::protocol_of;
+use crate::host::resources::{self, Usage};
+use crate::host::{Serve, ServeError, serve_in_process};
+use crate::load::{self, Drive, DriveError, Observer};
+use crate::protocol::ProtocolError;
+use crate::result::{ContextSwitches, RoundResult, RssPeak, Switches};
+use crate::scenario::{Backend, Generator, Idle, Links, Load, Placement, Workload};
+
+/// One round, for a client process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RoundSpec {
+    /// The back end.
+    pub backend: Backend,
+    /// Where its server listens (`host:port`); `None` to host it in the client's own process.
+    pub target: Option<String>,
+    /// The calls.
+    pub workload: Workload,
+    /// The load.
+    pub load: Load,
+    /// The connections.
+    pub links: Links,
+    /// Where both sides run.
+    pub placement: Placement,
+    /// The cores of the client's threads; empty for any.
+    pub client_cpus: Vec<usize>,
+    /// The cores of an in-process server; empty for any.
+    pub server_cpus: Vec<usize>,
+    /// Messages per write.
+    pub write_batch: u32,
+    /// Threads of an in-process server.
+    pub server_threads: u32,
+    /// The server's process on this machine, whose resources are read; `None` for another machine's.
+    pub server_pid: Option<u32>,
+}
+
+/// Why a client has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The round could not be driven.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The protocol cannot be used.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// The in-process server does not serve.
+    #[error("in-process server: {0}")]
+    Serve(#[from] ServeError),
+}
+
+/// Carries out a round in this process.
+///
+/// # Errors
+/// See [`ClientError`]; failed calls are part of the result.
+pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
+    let protocol = protocol_of(&spec.backend)?;
+    let service = Arc::new(spec.workload.service());
+    let wiring = protocol.wiring(&service, spec.write_batch as usize, spec.server_threads as usize)?;
+    let is_null = wiring.local_handlers.is_some();
+    let target = match &spec.target {
+        Some(target) => target.clone(),
+        None if is_null => String::new(),
+        None => {
+            let server = Serve {
+                protocol: protocol.clone(),
+                service: Arc::clone(&service),
+                wiring: Arc::clone(&wiring),
+                spin: spec.load.idle == Idle::Spin,
+            };
+            serve_in_process(server, &spec.server_cpus)?
+        }
+    };
+    let generator = Arc::new(Generator::new(&spec.workload));
+    let payload_bytes = Arc::new(load::payload_bytes(&generator, service.methods.len()));
+    // On one core a spin takes the time from the server.
+    let spin_ns = if spec.placement == Placement::Shared && !is_null { 0 } else { load::SPIN_NS };
+    let drive = Drive {
+        protocol,
+        service,
+        wiring,
+        target,
+        generator,
+        load: spec.load.clone(),
+        links: spec.links,
+        write_batch: spec.write_batch,
+        spin_ns,
+        seed: spec.workload.seed,
+        cpus: spec.client_cpus.clone(),
+        payload_bytes,
+    };
+    let watch = Watch { server_pid: spec.server_pid, seen: Mutex::new(Seen::default()) };
+    let mut round = load::drive(&drive, &watch)?;
+    let seen = watch.seen.into_inner().unwrap_or_default();
+    seen.fill(&mut round);
+    Ok(round)
+}
+
+/// Reads the counters of both processes at the ends of the measured interval.
+struct Watch {
+    server_pid: Option<u32>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    client: [Option<Usage>; 2],
+    server: [Option<Usage>; 2],
+}
+
+impl Watch {
+    fn look(&self, end: usize) {
+        let own = i32::try_from(std::process::id()).ok();
+        let server = self.server_pid.and_then(|pid| i32::try_from(pid).ok());
+        if let Ok(mut seen) = self.seen.lock() {
+            // Unreadable counters are null in the result.
+            seen.client[end] = own.and_then(|pid| resources::sample(pid).ok());
+            seen.server[end] = server.and_then(|pid| resources::sample(pid).ok());
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn begins(&self) {
+        self.look(0);
+    }
+
+    fn ends(&self) {
+        self.look(1);
+    }
+}
+
+impl Seen {
+    fn fill(&self, round: &mut RoundResult) {
+        let cpu = |ends: &[Option<Usage>; 2]| match ends {
+            [Some(begin), Some(end)] => Some(end.cpu_ns.saturating_sub(begin.cpu_ns)),
+            _ => None,
+        };
+        round.client_cpu_ns = cpu(&self.client);
+        round.server_cpu_ns = cpu(&self.server);
+        round.rss_peak_bytes = RssPeak {
+            client: self.client[1].as_ref().map(|usage| usage.rss_peak_bytes),
+            server: self.server[1].as_ref().map(|usage| usage.rss_peak_bytes),
+        };
+        let switches = |ends: &[Option<Usage>; 2]| match ends {
+            [Some(begin), Some(end)] => Some(Switches {
+                voluntary: end.voluntary_switches.saturating_sub(begin.voluntary_switches),
+                involuntary: end.involuntary_switches.saturating_sub(begin.involuntary_switches),
+            }),
+            _ => None,
+        };
+        round.context_switches =
+            ContextSwitches { client: switches(&self.client), server: switches(&self.server) };
+    }
+}

@@ -9,8 +9,11 @@
 mod json;
 mod msgpack;
 mod postcard;
+mod protobuf;
 mod support;
 mod xml;
+
+pub use protobuf::proto_file;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use crate::rpc::{Field, Type, Value};
 pub const ALL: &[Entry] = &[
     Entry { name: "xml", open: |options| Arc::new(xml::Xml::new(options)) },
     Entry { name: "msgpack", open: |options| Arc::new(msgpack::MsgPack::new(options)) },
+    Entry { name: "protobuf", open: |options| Arc::new(protobuf::Protobuf::new(options)) },
     Entry { name: "postcard", open: |options| Arc::new(postcard::Postcard::new(options)) },
     Entry { name: "json", open: |options| Arc::new(json::Json::new(options)) },
 ];

@@ -6,8 +6,14 @@
 //!
 //! Adding a codec is one file and one line in [`ALL`].
 
+mod json;
+mod msgpack;
 mod postcard;
+mod protobuf;
 mod support;
+mod xml;
+
+pub use protobuf::proto_file;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,8 +21,13 @@ use std::sync::Arc;
 use crate::rpc::{Field, Type, Value};
 
 /// Every codec, by name.
-pub const ALL: &[Entry] =
-    &[Entry { name: "postcard", open: |options| Arc::new(postcard::Postcard::new(options)) }];
+pub const ALL: &[Entry] = &[
+    Entry { name: "xml", open: |options| Arc::new(xml::Xml::new(options)) },
+    Entry { name: "msgpack", open: |options| Arc::new(msgpack::MsgPack::new(options)) },
+    Entry { name: "protobuf", open: |options| Arc::new(protobuf::Protobuf::new(options)) },
+    Entry { name: "postcard", open: |options| Arc::new(postcard::Postcard::new(options)) },
+    Entry { name: "json", open: |options| Arc::new(json::Json::new(options)) },
+];
 
 /// A row of the registry.
 #[derive(Debug)]

@@ -1,0 +1,90 @@
+//! The codec `protobuf`: one request and one response message per method, written and read with
+//! prost's wire functions and without reflection.
+//!
+//! Fields are numbered in order from 1. A result that is a struct is the response message; nil is
+//! an empty message; anything else is field 1 `value`. [`proto_file`] writes the `.proto` that the
+//! bytes conform to, as a hand-written service would have it.
+//!
+//! As proto3 says (protobuf.dev, "Encoding" and "proto3"): scalars of default value are not
+//! written, repeated scalars are packed and read either way, unknown fields are skipped, what is
+//! missing has its default, a message that comes twice is merged. Message fields are always
+//! written, because their presence is information.
+
+mod decode;
+mod encode;
+mod plan;
+mod schema;
+
+pub use schema::proto_file;
+
+use super::support::{check_shape, decode_error, encode_error};
+use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported};
+use crate::rpc::{Type, Value};
+
+const NAME: &str = "protobuf";
+
+/// The seconds that a google.protobuf.Timestamp may hold: years 0001 to 9999 (timestamp.proto).
+const TIMESTAMP_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+
+/// Field numbers from 19000 are reserved for the protobuf implementation.
+const MOST_FIELDS: usize = 18_999;
+
+/// The codec.
+#[derive(Debug)]
+pub struct Protobuf;
+
+impl Protobuf {
+    /// Makes the codec; there is nothing to choose.
+    #[must_use]
+    pub fn new(_options: &Options) -> Self {
+        Self
+    }
+}
+
+impl Codec for Protobuf {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn media_type(&self) -> &'static str {
+        "application/protobuf"
+    }
+
+    fn prepare(&self, shape: &Shape) -> Result<Box<dyn ShapeCodec>, Unsupported> {
+        let too_many = |fields: usize| {
+            (fields > MOST_FIELDS).then(|| format!("more than {MOST_FIELDS} fields in one message"))
+        };
+        check_shape(NAME, shape, &|ty| match ty {
+            Type::Any => Some("values of an open type: the bytes do not say what they are".into()),
+            Type::Struct(fields) => too_many(fields.len()),
+            _ => None,
+        })?;
+        if let Shape::Params(fields) = shape
+            && let Some(what) = too_many(fields.len())
+        {
+            return Err(Unsupported { codec: NAME, what, place: "params".into() });
+        }
+        Ok(Box::new(ProtobufShape { shape: shape.clone(), root: plan::Root::new(shape) }))
+    }
+}
+
+#[derive(Debug)]
+struct ProtobufShape {
+    shape: Shape,
+    root: plan::Root,
+}
+
+impl ShapeCodec for ProtobufShape {
+    fn encode(&self, values: &[Value], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        encode::values(&self.root, values, out)
+            .map_err(|refused| encode_error(NAME, &self.shape, values, refused))
+    }
+
+    fn decode(&self, bytes: &[u8], values: &mut Vec<Value>) -> Result<(), DecodeError> {
+        let before = values.len();
+        decode::values(&self.root, bytes, values).map_err(|damage| decode_error(damage, values, before))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,14 @@
 #[cfg(test)]
 mod conformance;
 mod connector;
+mod counted;
+mod grpc;
 pub mod http1;
+pub mod http2;
 mod listener;
 #[cfg(test)]
 mod testing;
+mod work_timer;
 
 pub use connector::Opening;
 
@@ -25,7 +29,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[&http1::Http1];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2];
 
 /// Finds a transport by name.
 #[must_use]

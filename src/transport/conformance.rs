@@ -171,9 +171,8 @@ fn a_cancelled_call_reaches_the_handler_and_the_next_call_works_where_it_says_so
         for transport in with_paths() {
             let server = start(transport, wiring()).await;
             let mut client = TestClient::connect(transport, &server.address, wiring()).await;
-            // The server has the call for certain once a later one on another stream is answered; with
-            // one call in flight the handler hears of the lost connection.
             let id = client.begin(NEVER, b"").await;
+            until(|| server.received.load(Ordering::SeqCst) == 1).await;
             let cancelled = || server.cancelled.load(Ordering::SeqCst);
             if transport.max_in_flight() > 1 {
                 assert_eq!(client.call(ECHO, b"first").await.unwrap().messages, [b"first"]);
@@ -196,6 +195,7 @@ fn a_connection_dropped_with_calls_in_flight_cancels_them() {
             let server = start(transport, wiring()).await;
             let mut client = TestClient::connect(transport, &server.address, wiring()).await;
             client.begin(NEVER, b"").await;
+            until(|| server.received.load(Ordering::SeqCst) == 1).await;
             drop(client);
             until(|| server.cancelled.load(Ordering::SeqCst) == 1).await;
         }

@@ -13,12 +13,17 @@ mod buffer;
 mod conformance;
 mod connector;
 mod http1;
+mod counted;
+mod grpc;
+pub mod http1;
+pub mod http2;
 mod listener;
 mod null;
 mod tcp;
 #[cfg(test)]
 mod testing;
 mod zmq;
+mod work_timer;
 
 pub use connector::Opening;
 
@@ -30,6 +35,7 @@ use std::task::{Context, Poll};
 
 /// Every transport.
 pub const ALL: &[&dyn Transport] = &[&http1::Http1, &zmq::Zmq, &tcp::Tcp, &null::Null];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2];
 
 /// Finds a transport by name.
 #[must_use]

@@ -52,11 +52,13 @@ pub(super) fn wiring() -> Wiring {
 pub(super) struct Behaviours {
     late: Vec<(u64, ReplyTo, Vec<u8>)>,
     many: Vec<(ReplyTo, usize)>,
+    received: Arc<AtomicUsize>,
     cancelled: Arc<AtomicUsize>,
 }
 
 impl Handler for Behaviours {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
+        self.received.fetch_add(1, Ordering::SeqCst);
         let to = incoming.reply_to;
         let mut body = incoming.body.to_vec();
         match incoming.path.unwrap_or("/echo") {
@@ -118,6 +120,7 @@ pub(super) fn many_message(index: usize) -> Vec<u8> {
 /// A server of [`Behaviours`]; dropping it ends the listener but not its connections.
 pub(super) struct TestServer {
     pub(super) address: String,
+    pub(super) received: Arc<AtomicUsize>,
     pub(super) cancelled: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<TransportError>,
 }
@@ -130,12 +133,15 @@ impl Drop for TestServer {
 
 pub(super) async fn start(transport: &dyn Transport, wiring: Wiring) -> TestServer {
     let server = transport.bind("127.0.0.1:0", Arc::new(wiring)).await.unwrap();
-    let cancelled = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&cancelled);
-    let handlers: HandlerFactory =
-        Arc::new(move || Box::new(Behaviours { cancelled: Arc::clone(&counter), ..Behaviours::default() }));
+    let received = Arc::<AtomicUsize>::default();
+    let cancelled = Arc::<AtomicUsize>::default();
+    let counters = (Arc::clone(&received), Arc::clone(&cancelled));
+    let handlers: HandlerFactory = Arc::new(move || {
+        let (received, cancelled) = counters.clone();
+        Box::new(Behaviours { received, cancelled, ..Behaviours::default() })
+    });
     let address = server.address();
-    TestServer { address, cancelled, task: tokio::task::spawn_local(server.run(handlers)) }
+    TestServer { address, received, cancelled, task: tokio::task::spawn_local(server.run(handlers)) }
 }
 
 /// What a call came to.

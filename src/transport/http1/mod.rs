@@ -14,8 +14,8 @@ mod tests;
 use std::sync::Arc;
 
 use super::{
-    Carries, Connection, LocalFuture, Server, StatusKind, Transport, TransportError, Wiring, connector,
-    listener,
+    Carries, Connection, LocalFuture, Server, Status, StatusKind, Transport, TransportError, Wiring,
+    connector, listener,
 };
 
 /// The HTTP/1.1 transport.
@@ -72,13 +72,17 @@ fn kind_of(code: u16) -> StatusKind {
 }
 
 /// The HTTP status of a call that ended so.
-fn code_of(kind: StatusKind) -> u16 {
-    match kind {
+fn code_of(status: &Status) -> u16 {
+    match status.kind {
         StatusKind::Ok => 200,
         StatusKind::BadArguments => 400,
         StatusKind::UnknownMethod => 404,
         StatusKind::TooLarge => 413,
         StatusKind::DeadlineExceeded => 504,
-        StatusKind::Application | StatusKind::Internal | StatusKind::Other => 500,
+        StatusKind::Application | StatusKind::Internal => 500,
+        StatusKind::Other => {
+            let code = status.code.and_then(|code| u16::try_from(code).ok());
+            code.filter(|code| (400..600).contains(code)).unwrap_or(500)
+        }
     }
 }

@@ -19,7 +19,8 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::clock::{PreciseTimer, now_ns};
+use crate::clock::now_ns;
+use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
     Handler, HandlerFactory, Incoming, LocalFuture, Replies, ReplyTo, Server, Status, StatusKind,
     TransportError, Wiring, listener,
@@ -62,7 +63,7 @@ async fn serve(stream: TcpStream, session: Rc<RefCell<Session>>) {
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(stream), service)
     );
-    let mut timer = None;
+    let mut timer = WorkTimer::default();
     poll_fn(|cx| {
         // A client that goes away or does not speak HTTP is its own affair.
         if connection.as_mut().poll(cx).is_ready() {
@@ -110,7 +111,7 @@ impl Session {
 
     /// Lets the handler work when it has taken a message and when it asked to. Ready when the
     /// connection cannot be served any longer.
-    fn poll_work(&mut self, cx: &mut Context<'_>, timer: &mut Option<PreciseTimer>) -> Poll<()> {
+    fn poll_work(&mut self, cx: &mut Context<'_>, timer: &mut WorkTimer) -> Poll<()> {
         loop {
             if std::mem::take(&mut self.has_handled) || self.due_ns.is_some_and(|due_ns| due_ns <= now_ns()) {
                 self.due_ns = self.handler.work(&mut self.call);
@@ -121,13 +122,6 @@ impl Session {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let timer = match timer {
-                Some(timer) => timer,
-                None => match PreciseTimer::new() {
-                    Ok(new) => timer.insert(new),
-                    Err(_) => return Poll::Ready(()),
-                },
-            };
             match timer.poll_until(cx, due_ns) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -255,7 +249,7 @@ async fn answer(
         );
     }
     let status = guard.call.end.clone().unwrap_or(Status::new(StatusKind::Internal, ""));
-    let mut response = guard.respond(super::code_of(status.kind), body);
+    let mut response = guard.respond(super::code_of(&status), body);
     if let Some(reason) = reason_phrase(&status.message) {
         response.extensions_mut().insert(reason);
     }

@@ -1,0 +1,122 @@
+//! What gRPC says about statuses, for the transports that speak it. Pure.
+//!
+//! Source: "gRPC over HTTP2" (PROTOCOL-HTTP2.md) and "Status codes and their use in gRPC" of the
+//! gRPC project.
+
+use std::fmt::Write;
+
+use super::{Status, StatusKind};
+
+/// INTERNAL: a reply that breaks gRPC's rules.
+pub(crate) const INTERNAL: u32 = 13;
+/// UNIMPLEMENTED: no such method, or a compression that is not supported.
+pub(crate) const UNIMPLEMENTED: u32 = 12;
+/// RESOURCE_EXHAUSTED: a message larger than allowed.
+pub(crate) const RESOURCE_EXHAUSTED: u32 = 8;
+
+/// What a gRPC status number says about a call; the mapping of [`StatusKind`].
+pub(crate) fn kind_of(code: u32) -> StatusKind {
+    match code {
+        0 => StatusKind::Ok,
+        2 => StatusKind::Application,
+        3 => StatusKind::BadArguments,
+        4 => StatusKind::DeadlineExceeded,
+        RESOURCE_EXHAUSTED => StatusKind::TooLarge,
+        UNIMPLEMENTED => StatusKind::UnknownMethod,
+        INTERNAL => StatusKind::Internal,
+        _ => StatusKind::Other,
+    }
+}
+
+/// The gRPC status number of a call that ended so.
+pub(crate) fn code_of(status: &Status) -> u32 {
+    match status.kind {
+        StatusKind::Ok => 0,
+        StatusKind::Application => 2,
+        StatusKind::BadArguments => 3,
+        StatusKind::DeadlineExceeded => 4,
+        StatusKind::TooLarge => RESOURCE_EXHAUSTED,
+        StatusKind::UnknownMethod => UNIMPLEMENTED,
+        StatusKind::Internal => INTERNAL,
+        StatusKind::Other => status.code.unwrap_or(2),
+    }
+}
+
+/// A status from its number and text.
+pub(crate) fn status(code: u32, message: String) -> Status {
+    Status { kind: kind_of(code), code: Some(code), message }
+}
+
+/// `grpc-message` as it is sent: percent-encoded but for printable ASCII.
+pub(crate) fn encode_message(message: &str) -> String {
+    let mut encoded = String::with_capacity(message.len());
+    for byte in message.bytes() {
+        if matches!(byte, b' '..=b'~') && byte != b'%' {
+            encoded.push(byte.into());
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// `grpc-message` as it was meant. Damaged escapes are kept as they are, as the specification asks.
+pub(crate) fn decode_message(encoded: &[u8]) -> String {
+    let mut message = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        if let Some((high, low)) = escaped {
+            message.push(high << 4 | low);
+            rest = &rest[3..];
+        } else {
+            message.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&message).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_its_encoding_and_damage_is_kept() {
+        for message in ["", "plain", "100% of ünïcode\n\0", "%41"] {
+            let encoded = encode_message(message);
+            assert!(encoded.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            assert_eq!(decode_message(encoded.as_bytes()), message);
+        }
+        for (encoded, expected) in
+            [("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("a%41b", "aAb"), ("%ff", "\u{fffd}")]
+        {
+            assert_eq!(decode_message(encoded.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_number_that_means_it() {
+        for kind in [
+            StatusKind::Ok,
+            StatusKind::UnknownMethod,
+            StatusKind::BadArguments,
+            StatusKind::Application,
+            StatusKind::TooLarge,
+            StatusKind::DeadlineExceeded,
+            StatusKind::Internal,
+        ] {
+            assert_eq!(kind_of(code_of(&Status::new(kind, ""))), kind);
+        }
+        let other = status(14, "down".into());
+        assert_eq!((other.kind, code_of(&other)), (StatusKind::Other, 14));
+    }
+}

@@ -1,0 +1,79 @@
+//! gRPC's HTTP/2: a stream per call, many calls on a connection, driven inline on the `h2` crate.
+//!
+//! Neither end spawns a task: a connection and all its streams are polled by whoever polls the
+//! [`Connection`] or serves the socket. TLS, compression, server push and the HTTP/1 upgrade are left out.
+
+mod answers;
+mod client;
+mod framing;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod wakeups;
+
+use std::sync::Arc;
+
+use super::{
+    Carries, Connection, LocalFuture, Server, Transport, TransportError, Wiring, connector, listener,
+};
+
+/// The most calls in flight on a connection, and what a server announces as
+/// `SETTINGS_MAX_CONCURRENT_STREAMS`.
+const MAX_STREAMS: u16 = 1000;
+
+/// The flow-control window of each stream and of the connection, at both ends. A window below
+/// bandwidth × delay decides the throughput: with the default of 64 KiB a trial carried half as many
+/// large messages.
+const WINDOW_BYTES: u32 = 4 << 20;
+
+/// The largest header list taken.
+const MAX_HEADER_LIST_BYTES: u32 = 64 << 10;
+
+/// What small DATA frames may cost before h2 calls them an attack. A stream of small items fills the
+/// window with them; beyond this they would fill memory.
+const DATA_FRAME_BUDGET: usize = 64 << 20;
+
+/// After so many rounds in one poll other tasks get their turn.
+const ROUNDS_PER_POLL: usize = 16;
+
+/// The HTTP/2 transport with gRPC's framing.
+#[derive(Debug)]
+pub struct Http2;
+
+impl Transport for Http2 {
+    fn name(&self) -> &'static str {
+        "http2"
+    }
+
+    fn carries(&self) -> Carries {
+        Carries { id: true, method: true, status: true }
+    }
+
+    fn max_in_flight(&self) -> usize {
+        MAX_STREAMS.into()
+    }
+
+    fn connect<'a>(
+        &'a self,
+        target: &'a str,
+        wiring: Arc<Wiring>,
+    ) -> LocalFuture<'a, Result<Box<dyn Connection>, TransportError>> {
+        Box::pin(async move {
+            let (stream, opening) = connector::connect(target).await?;
+            let client = client::Client::open(stream, opening, target, &wiring).await?;
+            Ok(Box::new(client) as Box<dyn Connection>)
+        })
+    }
+
+    fn bind<'a>(
+        &'a self,
+        address: &'a str,
+        wiring: Arc<Wiring>,
+    ) -> LocalFuture<'a, Result<Box<dyn Server>, TransportError>> {
+        Box::pin(async move {
+            let (listener, local) = listener::bind(address).await?;
+            Ok(Box::new(server::Http2Server { listener, local, wiring }) as Box<dyn Server>)
+        })
+    }
+}

@@ -9,6 +9,7 @@ mod dispatch;
 mod gap;
 pub mod registry;
 mod session;
+mod zerorpc;
 
 pub use dispatch::Dispatcher;
 pub use registry::{Protocol, ProtocolError};

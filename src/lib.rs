@@ -17,5 +17,7 @@ pub mod codec;
 pub mod protocol;
 pub mod record;
 pub mod result;
+pub mod host;
 pub mod rpc;
+pub mod scenario;
 pub mod transport;

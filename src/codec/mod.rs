@@ -6,13 +6,17 @@
 //!
 //! Adding a codec is one file and one line in [`ALL`].
 
+mod postcard;
+mod support;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::rpc::{Field, Type, Value};
 
 /// Every codec, by name.
-pub const ALL: &[Entry] = &[];
+pub const ALL: &[Entry] =
+    &[Entry { name: "postcard", open: |options| Arc::new(postcard::Postcard::new(options)) }];
 
 /// A row of the registry.
 #[derive(Debug)]

@@ -7,11 +7,13 @@
 
 mod dispatch;
 mod gap;
+mod once;
 pub mod registry;
 mod session;
 mod zerorpc;
 
 pub use dispatch::Dispatcher;
+pub use once::call_once;
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

@@ -1,5 +1,7 @@
 //! A service: methods and what they answer.
 
+use serde::{Deserialize, Serialize};
+
 use super::random::Random;
 use super::{Fault, FaultKind, Method, Value};
 
@@ -39,7 +41,7 @@ pub enum Answer {
 }
 
 /// How long a method takes before it answers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Delay {
     /// The time without stalls.
     pub hold: Hold,
@@ -50,7 +52,8 @@ pub struct Delay {
 }
 
 /// A distribution of service times, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Hold {
     /// Always the same.
     Fixed(u64),
@@ -70,7 +73,7 @@ pub enum Hold {
 }
 
 /// Every `every_ns`, for `for_ns`, the server makes every arriving call wait for the stall's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stall {
     /// From the start of one stall to the start of the next.
     pub every_ns: u64,

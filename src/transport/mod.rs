@@ -9,10 +9,15 @@
 //! transport is one file and one line in [`ALL`].
 
 mod buffer;
+#[cfg(test)]
+mod conformance;
 mod connector;
+mod http1;
 mod listener;
 mod null;
 mod tcp;
+#[cfg(test)]
+mod testing;
 mod zmq;
 
 pub use connector::Opening;
@@ -24,7 +29,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[&zmq::Zmq, &tcp::Tcp, &null::Null];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1, &zmq::Zmq, &tcp::Tcp, &null::Null];
 
 /// Finds a transport by name.
 #[must_use]

@@ -1,0 +1,22 @@
+//! Processes of a run: starting and ending them, where they run, what they use.
+//!
+//! [`supervisor`] is the body of the hidden subcommand that stands between us and every command;
+//! [`Child`] is our side of it; [`server`] starts a back end's server and waits for its first
+//! answer; [`placement`], [`resources`] and [`environment`](mod@environment) speak with the kernel.
+//!
+//! May import `protocol` and below (our own servers). It deliberately does not know how a call is made (the caller hands
+//! in a check for readiness), which rounds there are, or what a figure means.
+
+mod child;
+mod error;
+pub mod lifeline;
+mod output;
+pub mod placement;
+pub mod process_tree;
+mod serve;
+pub mod supervisor;
+
+pub use child::{Child, ChildSpec, NoLine, own_binary, use_binary};
+pub use error::HostError;
+pub use lifeline::Exit;
+pub use serve::{Serve, ServeError, serve, serve_in_process};

@@ -1,0 +1,493 @@
+//! Every key of a scenario file: the one table from which the reader and the JSON Schema both take
+//! what is allowed, so that they cannot disagree.
+
+use crate::scenario::duration::MOST_NS;
+use crate::scenario::gate::Inconclusive;
+use crate::scenario::load::{Arrivals, ConnectionMode, Idle, Placement};
+
+/// What a key may hold.
+#[derive(Debug)]
+pub(in crate::scenario) enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in a range.
+    Integer { min: i64, max: i64 },
+    /// A finite number in a range.
+    Number { min: f64, max: f64 },
+    /// Any number, also `nan` and `inf`.
+    AnyNumber,
+    /// Text that is not empty, of at most so many characters.
+    Text { most: usize },
+    /// Text, possibly empty.
+    AnyText,
+    /// A time with its unit, as `"500ms"`, in nanoseconds.
+    Duration { min_ns: u64 },
+    /// A point in time: an RFC 3339 text or a TOML date-time.
+    Time,
+    /// One of these names.
+    Choice(&'static [&'static str]),
+    /// A list.
+    List { of: &'static Kind, least: usize, most: usize },
+    /// A table with these keys.
+    Table(&'static Keys),
+    /// A table whose keys are names that the user chooses.
+    Names { of: &'static Kind, least: usize, most: usize },
+    /// One of several forms.
+    Either(&'static [Kind]),
+    /// A literal of the type that it stands in.
+    Literal,
+}
+
+/// A key.
+#[derive(Debug)]
+pub(in crate::scenario) struct Key {
+    /// Its name.
+    pub(in crate::scenario) name: &'static str,
+    /// What it may hold.
+    pub(in crate::scenario) kind: Kind,
+    /// Whether it must be there.
+    pub(in crate::scenario) required: bool,
+    /// What it means: the schema's description.
+    pub(in crate::scenario) doc: &'static str,
+}
+
+/// The keys of a table.
+#[derive(Debug)]
+pub(in crate::scenario) struct Keys {
+    /// The name in the schema's `$defs`.
+    pub(in crate::scenario) name: &'static str,
+    /// The keys.
+    pub(in crate::scenario) keys: &'static [Key],
+    /// Whether exactly one of them must be there.
+    pub(in crate::scenario) exactly_one: bool,
+}
+
+const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, required: false, doc }
+}
+
+const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, required: true, doc }
+}
+
+const fn table(name: &'static str, keys: &'static [Key]) -> Keys {
+    Keys { name, keys, exactly_one: false }
+}
+
+const fn one_of(name: &'static str, keys: &'static [Key]) -> Keys {
+    Keys { name, keys, exactly_one: true }
+}
+
+/// The longest name of a method, a parameter, a field or a back end, in characters.
+pub(super) const LONGEST_NAME: usize = 100;
+
+/// The longest text or bytes: a quarter of the largest message, which leaves room for base64 and
+/// XML escaping.
+const LONGEST_CONTENT: i64 = 16 << 20;
+
+/// The most items of a list.
+const MOST_ITEMS: i64 = 1_000_000;
+
+/// The most methods, back ends and values in a list: each costs histograms or a cell.
+const MOST_METHODS: usize = 256;
+const MOST_BACKENDS: usize = 64;
+const MOST_LISTED: usize = 256;
+
+const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000_000 };
+const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
+const CONNECTIONS: Kind = Kind::Integer { min: 1, max: 65_536 };
+const IN_FLIGHT: Kind = Kind::Integer { min: 1, max: 65_536 };
+const THREADS: Kind = Kind::Integer { min: 1, max: 256 };
+/// A thousandth of a call per second to ten million, beyond which no due time can be kept.
+const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
+const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0 };
+const ANY_INTEGER: Kind = Kind::Integer { min: i64::MIN, max: i64::MAX };
+const FINITE: Kind = Kind::Number { min: f64::MIN, max: f64::MAX };
+const DELAY: Kind = Kind::Duration { min_ns: 0 };
+const NAME: Kind = Kind::Text { most: LONGEST_NAME };
+
+/// The whole file.
+pub(in crate::scenario) static SCENARIO: Keys = table(
+    "scenario",
+    &[
+        required(
+            "name",
+            Kind::Text { most: 200 },
+            "Free text; file names and the service's name are made from it.",
+        ),
+        optional("description", Kind::AnyText, "What the scenario shows."),
+        optional(
+            "seed",
+            Kind::Integer { min: 0, max: i64::MAX },
+            "Decides calls, payloads, arrivals and the order of rounds. Default 42.",
+        ),
+        required(
+            "methods",
+            Kind::Names { of: &Kind::Table(&METHOD), least: 1, most: MOST_METHODS },
+            "The methods of the service, by name.",
+        ),
+        optional("mix", Kind::Table(&MIX), "Which methods are called how often. Default: all equally often."),
+        optional("load", Kind::Table(&LOAD), "How calls are made."),
+        optional(
+            "sweep",
+            Kind::Table(&SWEEP),
+            "Lists of values; each combination is a cell and overrides the key of the same name.",
+        ),
+        optional("gates", Kind::Table(&GATES), "What the results must reach."),
+        required(
+            "backends",
+            Kind::Names { of: &Kind::Table(&BACKEND), least: 1, most: MOST_BACKENDS },
+            "The servers under test, by name.",
+        ),
+    ],
+);
+
+static METHOD: Keys = table(
+    "method",
+    &[
+        optional(
+            "params",
+            Kind::Names { of: &SHAPE, least: 0, most: MOST_LISTED },
+            "The parameters, in order, each with its type.",
+        ),
+        optional(
+            "returns",
+            Kind::Either(&[Kind::Choice(BARE_TYPES), Kind::Table(&RETURNS)]),
+            "The type of the answer (of one item, if the method streams), or { echo = PARAM }. Default \"nil\".",
+        ),
+        optional("service_time", Kind::Table(&SERVICE_TIME), "How long the method takes."),
+        optional("fail", Kind::Table(&FAIL), "Faults on purpose."),
+        optional("stream", Kind::Table(&STREAM), "The method answers with a stream of items."),
+    ],
+);
+
+static FAIL: Keys = table("fail", &[required("rate", SHARE, "The share of calls that fail.")]);
+
+static STREAM: Keys = table("stream", &[required("items", COUNT, "How many items.")]);
+
+static SERVICE_TIME: Keys = table(
+    "service_time",
+    &[
+        optional("fixed", DELAY, "Always this long."),
+        optional(
+            "uniform",
+            Kind::Either(&[Kind::List { of: &DELAY, least: 2, most: 2 }, Kind::Table(&UNIFORM)]),
+            "Between two times, as [MIN, MAX] or { min, max }.",
+        ),
+        optional("exponential", DELAY, "Exponential with this mean."),
+        optional("bimodal", Kind::Table(&BIMODAL), "Mostly one time, for a share of calls another."),
+        optional(
+            "stall",
+            Kind::Table(&STALL),
+            "Now and then every call waits; alone or with one of the others.",
+        ),
+        optional("how", Kind::Choice(&["sleep", "busy"]), "Whether the server sleeps (default) or computes."),
+    ],
+);
+
+static UNIFORM: Keys =
+    table("uniform", &[required("min", DELAY, "The least."), required("max", DELAY, "The most.")]);
+
+static BIMODAL: Keys = table(
+    "bimodal",
+    &[
+        required("fast", DELAY, "The usual time."),
+        required("slow", DELAY, "The other time."),
+        required("slow_share", SHARE, "The share of slow calls."),
+    ],
+);
+
+static STALL: Keys = table(
+    "stall",
+    &[
+        required(
+            "every",
+            Kind::Duration { min_ns: 1 },
+            "From the start of one stall to the start of the next.",
+        ),
+        required("for", Kind::Duration { min_ns: 1 }, "How long a stall lasts."),
+    ],
+);
+
+/// The types that a bare name can stand for.
+pub(super) const BARE_TYPES: &[&str] = &["nil", "bool", "int", "float", "text", "bytes", "time"];
+
+static SHAPE: Kind = Kind::Either(&[Kind::Choice(BARE_TYPES), Kind::Table(&SHAPES)]);
+
+macro_rules! shape_keys {
+    ($($more:expr),*) => {
+        &[
+            optional("nil", Kind::Table(&NIL), "No value."),
+            optional("bool", Kind::Table(&BOOL), "A truth value."),
+            optional("int", Kind::Table(&INT), "A signed 64-bit integer; 0 to 1000000 by default."),
+            optional("float", Kind::Table(&FLOAT), "A double; 0 to 1000 by default."),
+            optional("text", Kind::Table(&TEXT), "Unicode text; 16 characters by default."),
+            optional("bytes", Kind::Table(&BYTES), "Bytes; 16 by default."),
+            optional("time", Kind::Table(&TIME), "Whole seconds UTC; 2000 to 2037 by default."),
+            optional("list", Kind::Table(&LIST), "Values of one type."),
+            optional(
+                "struct",
+                Kind::Names { of: &SHAPE, least: 1, most: MOST_LISTED },
+                "Named fields, in order.",
+            ),
+            $($more),*
+        ]
+    };
+}
+
+/// A type with what the generator needs.
+pub(super) static SHAPES: Keys = one_of("type", shape_keys!());
+
+static RETURNS: Keys =
+    one_of("returns", shape_keys!(optional("echo", NAME, "The name of the parameter that is sent back.")));
+
+static NIL: Keys = table("nil", &[]);
+
+static BOOL: Keys = table("bool", &[optional("value", Kind::Bool, "Always this value.")]);
+
+static INT: Keys = table(
+    "int",
+    &[
+        optional("value", ANY_INTEGER, "Always this value."),
+        optional("min", ANY_INTEGER, "The least."),
+        optional("max", ANY_INTEGER, "The greatest."),
+    ],
+);
+
+static FLOAT: Keys = table(
+    "float",
+    &[
+        optional("value", Kind::AnyNumber, "Always this value."),
+        optional("min", FINITE, "The least."),
+        optional("max", FINITE, "The greatest."),
+    ],
+);
+
+static TEXT: Keys = table(
+    "text",
+    &[
+        optional("value", Kind::AnyText, "Always this value."),
+        optional("length", CONTENT_LENGTH, "In characters: a number or { min, max }."),
+    ],
+);
+
+static BYTES: Keys = table(
+    "bytes",
+    &[
+        optional("value", Kind::AnyText, "Always this value, in base64."),
+        optional("length", CONTENT_LENGTH, "In bytes: a number or { min, max }."),
+    ],
+);
+
+static TIME: Keys = table(
+    "time",
+    &[
+        optional("value", Kind::Time, "Always this value."),
+        optional("min", Kind::Time, "The earliest."),
+        optional("max", Kind::Time, "The latest."),
+    ],
+);
+
+static LIST: Keys = table(
+    "list",
+    &[
+        required(
+            "of",
+            Kind::Either(&[Kind::Choice(BARE_TYPES), Kind::Table(&SHAPES)]),
+            "The type of the items.",
+        ),
+        optional(
+            "length",
+            Kind::Either(&[Kind::Integer { min: 0, max: MOST_ITEMS }, Kind::Table(&LIST_LENGTH)]),
+            "The number of items: a number or { min, max }. Default 4.",
+        ),
+        optional("value", Kind::List { of: &Kind::Literal, least: 0, most: 100_000 }, "Always these items."),
+    ],
+);
+
+const CONTENT_LENGTH: Kind =
+    Kind::Either(&[Kind::Integer { min: 0, max: LONGEST_CONTENT }, Kind::Table(&LENGTH)]);
+
+static LENGTH: Keys = table(
+    "length",
+    &[
+        required("min", Kind::Integer { min: 0, max: LONGEST_CONTENT }, "The least."),
+        required("max", Kind::Integer { min: 0, max: LONGEST_CONTENT }, "The most."),
+    ],
+);
+
+static LIST_LENGTH: Keys = table(
+    "list_length",
+    &[
+        required("min", Kind::Integer { min: 0, max: MOST_ITEMS }, "The least."),
+        required("max", Kind::Integer { min: 0, max: MOST_ITEMS }, "The most."),
+    ],
+);
+
+static MIX: Keys = one_of(
+    "mix",
+    &[
+        optional(
+            "sequence",
+            Kind::List { of: &Kind::Table(&STEP), least: 1, most: MOST_LISTED },
+            "So many calls of one method, then so many of the next; closed, one in flight; restarts after warm-up; sets calls.",
+        ),
+        optional(
+            "weights",
+            Kind::Names { of: &Kind::Integer { min: 0, max: 1_000_000 }, least: 1, most: MOST_METHODS },
+            "How often each method is called, in relation to the others.",
+        ),
+    ],
+);
+
+static STEP: Keys =
+    table("step", &[required("method", NAME, "The method."), required("calls", COUNT, "How many calls.")]);
+
+static LOAD: Keys = table(
+    "load",
+    &[
+        optional("closed", Kind::Table(&CLOSED), "A fixed number of calls in flight. The default, with one."),
+        optional("open", Kind::Table(&OPEN), "Calls become due on a schedule, whatever the server does."),
+        optional("connections", CONNECTIONS, "How many connections. Default: as the load needs."),
+        optional("in_flight", IN_FLIGHT, "Calls in flight per connection. Default: as the load needs."),
+        optional(
+            "connection_mode",
+            Kind::Choice(ConnectionMode::NAMES),
+            "Keep connections (default) or open one per call.",
+        ),
+        optional("calls", COUNT, "How many calls a round measures."),
+        optional("duration", Kind::Duration { min_ns: 1_000_000 }, "How long a round measures. Default 10s."),
+        optional(
+            "warmup",
+            Kind::Either(&[Kind::Duration { min_ns: 0 }, Kind::Table(&WARMUP)]),
+            "What comes before, with calls of its own: a duration or { calls }. Default 500ms.",
+        ),
+        optional(
+            "rounds",
+            Kind::Integer { min: 1, max: 1_000 },
+            "How many rounds, each with fresh processes. Default 3.",
+        ),
+        optional(
+            "placement",
+            Kind::Choice(Placement::NAMES),
+            "Which cores client and server get. Default \"split\" on two or more.",
+        ),
+        optional("idle", Kind::Choice(Idle::NAMES), "Whether an idle thread sleeps (default) or polls."),
+        optional(
+            "write_batch",
+            Kind::Integer { min: 1, max: 65_536 },
+            "Messages per write. Default 16 split, all shared.",
+        ),
+        optional(
+            "timeout",
+            Kind::Duration { min_ns: 1_000 },
+            "How long a call may take from its start. Default 5s.",
+        ),
+        optional("client_threads", THREADS, "The client's threads. Default 1."),
+        optional("server_threads", THREADS, "The threads of our own servers. Default 1."),
+    ],
+);
+
+static CLOSED: Keys = table("closed", &[optional("concurrency", CONCURRENCY, "Calls in flight. Default 1.")]);
+
+static OPEN: Keys = table(
+    "open",
+    &[
+        optional("rate_per_s", RATE, "Calls per second; here or in [sweep]."),
+        optional("arrivals", Kind::Choice(Arrivals::NAMES), "The gaps between calls. Default \"constant\"."),
+    ],
+);
+
+static WARMUP: Keys = table(
+    "warmup",
+    &[required("calls", Kind::Integer { min: 0, max: 1_000_000_000_000 }, "How many calls.")],
+);
+
+static SWEEP: Keys = table(
+    "sweep",
+    &[
+        optional(
+            "concurrency",
+            Kind::List { of: &CONCURRENCY, least: 1, most: MOST_LISTED },
+            "Calls in flight; closed only.",
+        ),
+        optional(
+            "rate_per_s",
+            Kind::List { of: &RATE, least: 1, most: MOST_LISTED },
+            "Calls per second; open only.",
+        ),
+        optional("connections", Kind::List { of: &CONNECTIONS, least: 1, most: MOST_LISTED }, "Connections."),
+        optional(
+            "in_flight",
+            Kind::List { of: &IN_FLIGHT, least: 1, most: MOST_LISTED },
+            "Calls in flight per connection.",
+        ),
+        optional(
+            "connection_mode",
+            Kind::List { of: &Kind::Choice(ConnectionMode::NAMES), least: 1, most: MOST_LISTED },
+            "Connection modes.",
+        ),
+        optional(
+            "placement",
+            Kind::List { of: &Kind::Choice(Placement::NAMES), least: 1, most: MOST_LISTED },
+            "Placements.",
+        ),
+        optional(
+            "idle",
+            Kind::List { of: &Kind::Choice(Idle::NAMES), least: 1, most: MOST_LISTED },
+            "What idle threads do.",
+        ),
+        optional(
+            "payload",
+            Kind::List { of: &Kind::Integer { min: 0, max: LONGEST_CONTENT }, least: 1, most: MOST_LISTED },
+            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow).",
+        ),
+    ],
+);
+
+static GATES: Keys = table(
+    "gates",
+    &[
+        optional(
+            "slo",
+            Kind::List { of: &Kind::Text { most: 200 }, least: 0, most: MOST_LISTED },
+            "What every cell must reach, as \"p99 <= 5ms\".",
+        ),
+        optional(
+            "errors",
+            Kind::Either(&[Kind::Integer { min: 0, max: 1_000_000_000_000 }, Kind::Text { most: 20 }]),
+            "How many failed calls a round may have: a number, or a share as \"1%\". Default 0.",
+        ),
+        optional(
+            "inconclusive",
+            Kind::Choice(Inconclusive::NAMES),
+            "What an inconclusive check means. Default \"pass\".",
+        ),
+    ],
+);
+
+static BACKEND: Keys = table(
+    "backend",
+    &[
+        optional("protocol", NAME, "A named protocol."),
+        optional("codec", NAME, "The codec of a free pair, with `transport`."),
+        optional("transport", NAME, "The transport of a free pair, with `codec`."),
+        optional("url", Kind::Text { most: 1_000 }, "A running server; the scheme names the protocol."),
+        optional(
+            "hosting",
+            Kind::Choice(crate::scenario::Hosting::NAMES),
+            "Where it runs. Default \"subprocess\"; \"external\" with `url`.",
+        ),
+        optional(
+            "command",
+            Kind::List { of: &Kind::AnyText, least: 1, most: MOST_LISTED },
+            "Starts a foreign server; {python}, {host} and {port} are filled in.",
+        ),
+        optional("optional", Kind::Bool, "Skipped, with the reason, where it cannot start. Default false."),
+        optional("xmlrpc_i8", Kind::Bool, "XML-RPC: integers beyond 32 bits as <i8>. Default false."),
+        optional("server_threads", THREADS, "Replaces the load's server_threads."),
+    ],
+);
+
+/// The longest duration, for the schema's text.
+pub(in crate::scenario) const MOST_DURATION_NS: u64 = MOST_NS;

@@ -1,0 +1,361 @@
+//! Shapes: a type together with what the generator needs to draw values of it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rpc::random::Random;
+use crate::rpc::{Field, Type, Value};
+
+/// The characters of generated text: letters, digits, punctuation and some non-ASCII letters.
+/// Among the punctuation is what XML, JSON and protobuf's text have to escape, because users'
+/// text has it too; spaces are absent, because some XML readers trim them.
+const ALPHABET: [char; 96] = [
+    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u',
+    'v', 'w', 'x', 'y', 'z', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P',
+    'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '.',
+    ',', ';', ':', '!', '?', '-', '_', '(', ')', '/', '#', '%', '+', '*', '=', '@', '\'', '"', '&', '<', '>',
+    'ä', 'ö', 'ü', 'ß', 'é', 'è', 'ñ', 'ç', 'å', 'λ', 'ж', '語',
+];
+
+/// The characters of one byte come first in [`ALPHABET`].
+const ASCII_CHARACTERS: u64 = 84;
+
+/// The longest character of [`ALPHABET`] in UTF-8, in bytes.
+const LONGEST_CHARACTER_BYTES: u64 = 3;
+
+/// The memory of a [`Value`] beside its content, roughly, in bytes.
+const VALUE_OVERHEAD_BYTES: u64 = 32;
+
+/// Floats are drawn with three decimals, as far as this many steps fit the range.
+const FLOAT_STEPS_PER_UNIT: f64 = 1_000.0;
+
+/// The length of a text in characters, of bytes in bytes, of a list in items; both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Length {
+    /// The least.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+}
+
+impl Length {
+    /// The length of a text or of bytes for which the scenario says nothing.
+    pub const DEFAULT: Length = Length { min: 16, max: 16 };
+
+    /// The length of a list for which the scenario says nothing.
+    pub const DEFAULT_LIST: Length = Length { min: 4, max: 4 };
+
+    fn draw(self, random: &mut Random) -> u64 {
+        if self.min >= self.max {
+            return self.min;
+        }
+        self.min + random.below(self.max - self.min + 1)
+    }
+}
+
+/// What values of a parameter or an answer look like. All ranges include both ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Always this value.
+    Literal {
+        /// Its type.
+        ty: Type,
+        /// The value, of that type.
+        value: Value,
+    },
+    /// No value.
+    Nil,
+    /// A truth value.
+    Bool,
+    /// A whole number.
+    Int {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A finite number with three decimals, where the range is wide enough for that.
+    Float {
+        /// The least.
+        min: f64,
+        /// The greatest.
+        max: f64,
+    },
+    /// Text.
+    Text {
+        /// In characters; `None` where the scenario gives none ([`Length::DEFAULT`]).
+        length: Option<Length>,
+    },
+    /// Bytes.
+    Bytes {
+        /// In bytes; `None` where the scenario gives none ([`Length::DEFAULT`]).
+        length: Option<Length>,
+    },
+    /// A point in time.
+    Time {
+        /// The earliest, in seconds since 1970 UTC.
+        min: i64,
+        /// The latest, in seconds since 1970 UTC.
+        max: i64,
+    },
+    /// A list.
+    List {
+        /// The shape of each item.
+        of: Box<Shape>,
+        /// The number of items.
+        length: Length,
+    },
+    /// Named fields, in order.
+    Struct(Vec<(Arc<str>, Shape)>),
+}
+
+impl Shape {
+    /// A whole number for which the scenario says nothing.
+    pub const DEFAULT_INT: Shape = Shape::Int { min: 0, max: 1_000_000 };
+
+    /// A float for which the scenario says nothing.
+    pub const DEFAULT_FLOAT: Shape = Shape::Float { min: 0.0, max: 1_000.0 };
+
+    /// A time for which the scenario says nothing: the years 2000 to 2037, which even a signed
+    /// 32-bit count of seconds can hold.
+    pub const DEFAULT_TIME: Shape = Shape::Time { min: 946_684_800, max: 2_145_916_799 };
+
+    /// The type of the values.
+    #[must_use]
+    pub fn ty(&self) -> Type {
+        match self {
+            Shape::Literal { ty, .. } => ty.clone(),
+            Shape::Nil => Type::Nil,
+            Shape::Bool => Type::Bool,
+            Shape::Int { .. } => Type::Int,
+            Shape::Float { .. } => Type::Float,
+            Shape::Text { .. } => Type::Text,
+            Shape::Bytes { .. } => Type::Bytes,
+            Shape::Time { .. } => Type::Time,
+            Shape::List { of, .. } => Type::List(Box::new(of.ty())),
+            Shape::Struct(fields) => Type::Struct(
+                fields.iter().map(|(name, shape)| Field { name: name.clone(), ty: shape.ty() }).collect(),
+            ),
+        }
+    }
+
+    /// Draws a value. `payload_bytes` replaces the length of every text and bytes that has a length
+    /// in the scenario: bytes then have exactly that many, and text has that many in UTF-8.
+    #[must_use]
+    pub fn draw(&self, random: &mut Random, payload_bytes: Option<u64>) -> Value {
+        match self {
+            Shape::Literal { value, .. } => value.clone(),
+            Shape::Nil => Value::Nil,
+            Shape::Bool => Value::Bool(random.below(2) == 1),
+            Shape::Int { min, max } => Value::Int(random.between(*min, *max)),
+            Shape::Float { min, max } => Value::Float(draw_float(random, *min, *max)),
+            Shape::Text { length } => Value::Text(match (payload_bytes, length) {
+                (Some(bytes), Some(_)) => draw_text_of_bytes(random, bytes),
+                _ => {
+                    let characters = length.unwrap_or(Length::DEFAULT).draw(random);
+                    (0..characters).map(|_| draw_character(random, ALPHABET.len() as u64)).collect()
+                }
+            }),
+            Shape::Bytes { length } => Value::Bytes(match (payload_bytes, length) {
+                (Some(bytes), Some(_)) => draw_bytes(random, bytes),
+                _ => {
+                    let bytes = length.unwrap_or(Length::DEFAULT).draw(random);
+                    draw_bytes(random, bytes)
+                }
+            }),
+            Shape::Time { min, max } => Value::Time(random.between(*min, *max)),
+            Shape::List { of, length } => {
+                let items = length.draw(random);
+                Value::List((0..items).map(|_| of.draw(random, payload_bytes)).collect())
+            }
+            Shape::Struct(fields) => Value::Struct(
+                fields
+                    .iter()
+                    .map(|(name, shape)| (name.clone(), shape.draw(random, payload_bytes)))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Whether every draw gives the same value.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Shape::Literal { .. } | Shape::Nil => true,
+            Shape::Bool | Shape::Text { .. } | Shape::Bytes { .. } => false,
+            Shape::Int { min, max } | Shape::Time { min, max } => min == max,
+            Shape::Float { min, max } => min.to_bits() == max.to_bits(),
+            Shape::List { of, length } => length.max == 0 || (length.min == length.max && of.is_constant()),
+            Shape::Struct(fields) => fields.iter().all(|(_, shape)| shape.is_constant()),
+        }
+    }
+
+    /// Whether `sweep.payload` changes anything here.
+    #[must_use]
+    pub fn has_payload(&self) -> bool {
+        match self {
+            Shape::Text { length } | Shape::Bytes { length } => length.is_some(),
+            Shape::List { of, .. } => of.has_payload(),
+            Shape::Struct(fields) => fields.iter().any(|(_, shape)| shape.has_payload()),
+            _ => false,
+        }
+    }
+
+    /// The most memory that a value of this shape takes, roughly, in bytes.
+    #[must_use]
+    pub fn most_bytes(&self, payload_bytes: Option<u64>) -> u64 {
+        let sized = |length: &Option<Length>, unit_bytes: u64| match (payload_bytes, length) {
+            (Some(bytes), Some(_)) => bytes,
+            _ => length.unwrap_or(Length::DEFAULT).max.saturating_mul(unit_bytes),
+        };
+        let content = match self {
+            Shape::Literal { value, .. } => return memory_bytes(value),
+            Shape::Text { length } => sized(length, LONGEST_CHARACTER_BYTES),
+            Shape::Bytes { length } => sized(length, 1),
+            Shape::List { of, length } => of.most_bytes(payload_bytes).saturating_mul(length.max),
+            Shape::Struct(fields) => fields.iter().fold(0_u64, |sum, (_, shape)| {
+                sum.saturating_add(VALUE_OVERHEAD_BYTES).saturating_add(shape.most_bytes(payload_bytes))
+            }),
+            _ => 0,
+        };
+        content.saturating_add(VALUE_OVERHEAD_BYTES)
+    }
+}
+
+/// The memory that a value takes, roughly, in bytes: the same on every machine, because the
+/// number of variants in a pool follows from it.
+pub(super) fn memory_bytes(value: &Value) -> u64 {
+    let content = match value {
+        Value::Text(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        Value::List(items) => items.iter().map(memory_bytes).sum(),
+        Value::Struct(fields) => {
+            fields.iter().map(|(_, value)| VALUE_OVERHEAD_BYTES + memory_bytes(value)).sum()
+        }
+        _ => 0,
+    };
+    content + VALUE_OVERHEAD_BYTES
+}
+
+fn draw_float(random: &mut Random, min: f64, max: f64) -> f64 {
+    // Beyond this, thousandths are no longer exact.
+    const LARGEST: f64 = 1e12;
+    let first = (min * FLOAT_STEPS_PER_UNIT).ceil();
+    let last = (max * FLOAT_STEPS_PER_UNIT).floor();
+    if min.abs() <= LARGEST && max.abs() <= LARGEST && first <= last {
+        #[allow(clippy::cast_possible_truncation)]
+        let step = random.between(first as i64, last as i64);
+        #[allow(clippy::cast_precision_loss)]
+        let drawn = step as f64 / FLOAT_STEPS_PER_UNIT;
+        return drawn.clamp(min, max);
+    }
+    // Weighted ends instead of a difference, which could overflow.
+    let share = random.unit();
+    (min * (1.0 - share) + max * share).clamp(min, max)
+}
+
+fn draw_character(random: &mut Random, among: u64) -> char {
+    usize::try_from(random.below(among)).ok().and_then(|index| ALPHABET.get(index)).copied().unwrap_or('a')
+}
+
+fn draw_text_of_bytes(random: &mut Random, bytes: u64) -> String {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let mut text = String::with_capacity(bytes);
+    while text.len() < bytes {
+        let character = draw_character(random, ALPHABET.len() as u64);
+        if text.len() + character.len_utf8() <= bytes {
+            text.push(character);
+        } else {
+            text.push(draw_character(random, ASCII_CHARACTERS));
+        }
+    }
+    text
+}
+
+fn draw_bytes(random: &mut Random, bytes: u64) -> Vec<u8> {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let mut drawn = Vec::with_capacity(bytes.saturating_add(8));
+    while drawn.len() < bytes {
+        drawn.extend_from_slice(&random.next_u64().to_le_bytes());
+    }
+    drawn.truncate(bytes);
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alphabet_begins_with_its_ascii_characters_and_has_no_spaces_or_doubles() {
+        let ascii = ALPHABET.iter().take_while(|character| character.is_ascii_graphic()).count();
+        assert_eq!(ascii as u64, ASCII_CHARACTERS);
+        assert!(ALPHABET[ascii..].iter().all(|character| character.is_alphabetic() && !character.is_ascii()));
+        let distinct: std::collections::BTreeSet<char> = ALPHABET.iter().copied().collect();
+        assert_eq!(distinct.len(), ALPHABET.len());
+        assert!(ALPHABET.iter().all(|character| character.len_utf8() as u64 <= LONGEST_CHARACTER_BYTES));
+    }
+
+    #[test]
+    fn lengths_count_characters_and_are_honoured_at_both_ends() {
+        let shape = Shape::Text { length: Some(Length { min: 3, max: 5 }) };
+        let mut random = Random::new(1);
+        let lengths: std::collections::BTreeSet<usize> = (0..200)
+            .map(|_| match shape.draw(&mut random, None) {
+                Value::Text(text) => text.chars().count(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_payload_override_gives_text_and_bytes_of_exactly_that_many_bytes() {
+        let length = Some(Length { min: 1, max: 2 });
+        let mut random = Random::new(2);
+        for bytes in [0_u64, 1, 7, 64, 1_000] {
+            let text = Shape::Text { length }.draw(&mut random, Some(bytes));
+            let blob = Shape::Bytes { length }.draw(&mut random, Some(bytes));
+            assert_eq!((text.payload_bytes(), blob.payload_bytes()), (bytes, bytes));
+        }
+        let untouched = Shape::Bytes { length: None }.draw(&mut random, Some(1_000));
+        assert_eq!(untouched.payload_bytes(), 16);
+    }
+
+    #[test]
+    fn floats_stay_in_range_and_have_few_decimals_where_there_is_room() {
+        let mut random = Random::new(3);
+        for (min, max) in
+            [(0.0, 1.0), (-5.5, 5.5), (0.0001, 0.0002), (-f64::MAX, f64::MAX), (2.0, 2.0), (0.1, 0.3)]
+        {
+            for _ in 0..1_000 {
+                let drawn = draw_float(&mut random, min, max);
+                assert!((min..=max).contains(&drawn), "{drawn} of {min} to {max}");
+            }
+        }
+        let drawn = draw_float(&mut random, 0.0, 1_000.0);
+        assert!(drawn.to_string().split('.').nth(1).is_none_or(|decimals| decimals.len() <= 3), "{drawn}");
+    }
+
+    #[test]
+    fn the_estimate_of_memory_is_never_too_small() {
+        let shape = Shape::Struct(vec![
+            ("text".into(), Shape::Text { length: Some(Length { min: 0, max: 40 }) }),
+            (
+                "list".into(),
+                Shape::List {
+                    of: Box::new(Shape::Bytes { length: None }),
+                    length: Length { min: 0, max: 9 },
+                },
+            ),
+            ("number".into(), Shape::DEFAULT_INT),
+        ]);
+        let mut random = Random::new(4);
+        for payload in [None, Some(100)] {
+            let most = shape.most_bytes(payload);
+            assert!((0..200).all(|_| memory_bytes(&shape.draw(&mut random, payload)) <= most));
+        }
+    }
+}

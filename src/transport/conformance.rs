@@ -1,0 +1,239 @@
+//! What every transport of the registry must do; a new one is covered without being told.
+
+use super::testing::{
+    ECHO, FAULT, LARGE, LATE, LIMIT_BYTES, MANY, MANY_MESSAGES, NEVER, TestClient, UNKNOWN, many_message,
+    run, start, until, wiring,
+};
+use super::{ALL, NULL, StatusKind, Transport, TransportError};
+use std::sync::atomic::Ordering;
+
+/// Transports with a network.
+fn networked() -> impl Iterator<Item = &'static dyn Transport> {
+    ALL.iter().copied().filter(|transport| transport.name() != NULL)
+}
+
+/// Those that tell the handler a path, so that it behaves by it.
+fn with_paths() -> impl Iterator<Item = &'static dyn Transport> {
+    networked().filter(|transport| transport.carries().method)
+}
+
+fn streaming() -> impl Iterator<Item = &'static dyn Transport> {
+    with_paths().filter(|transport| transport.max_in_flight() > 1)
+}
+
+fn sample(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 31 % 251) as u8).collect()
+}
+
+#[test]
+fn bodies_of_every_size_come_back_as_they_were_sent() {
+    run(async {
+        for transport in networked() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            for length in [5, 0, 1, 255, 256, 4096, 4097, 16_384, 70_000, 1 << 20, 5 << 20, 3] {
+                let body = sample(length);
+                let outcome = client.call(ECHO, &body).await.unwrap();
+                assert!(outcome.messages == [body], "{} with {length} bytes", transport.name());
+                if transport.carries().status {
+                    assert_eq!(outcome.kind(), Some(StatusKind::Ok));
+                }
+            }
+            let traffic = client.connection.traffic();
+            assert!(traffic.sent_bytes > 6 << 20, "{}: {traffic:?}", transport.name());
+            assert!(traffic.received_bytes > 6 << 20, "{}: {traffic:?}", transport.name());
+        }
+    });
+}
+
+#[test]
+fn a_thousand_calls_follow_one_another_on_a_connection() {
+    run(async {
+        for transport in networked() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            for call in 0..1000_u32 {
+                let outcome = client.call(ECHO, &call.to_be_bytes()).await.unwrap();
+                assert_eq!(outcome.messages, [call.to_be_bytes()], "{}", transport.name());
+            }
+        }
+    });
+}
+
+#[test]
+fn calls_in_flight_do_not_mix() {
+    run(async {
+        for transport in networked().filter(|transport| transport.max_in_flight() > 1) {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            for in_flight in [64, 300] {
+                let mut expected = Vec::new();
+                for call in 0..in_flight {
+                    let method = if transport.carries().method && call % 3 == 0 { LATE } else { ECHO };
+                    let body = sample(call * 7);
+                    expected.push((client.submit(method, &body).unwrap(), body));
+                }
+                let outcomes = client.wait(in_flight).await.unwrap();
+                for (id, body) in expected {
+                    let found =
+                        outcomes.iter().filter(|(_, outcome)| outcome.messages == [body.clone()]).count();
+                    assert_eq!(found, 1, "{}", transport.name());
+                    if transport.carries().id {
+                        assert!(
+                            outcomes
+                                .iter()
+                                .any(|(other, outcome)| *other == id && outcome.messages == [&body[..]])
+                        );
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn several_server_threads_answer() {
+    run(async {
+        for transport in networked() {
+            let several = || super::Wiring { server_threads: 2, ..wiring() };
+            let server = start(transport, several()).await;
+            for _ in 0..3 {
+                let mut client = TestClient::connect(transport, &server.address, several()).await;
+                assert_eq!(client.call(ECHO, b"hello").await.unwrap().messages, [b"hello"]);
+            }
+        }
+    });
+}
+
+#[test]
+fn an_answer_may_come_late_or_be_a_fault_or_a_refusal() {
+    run(async {
+        for transport in with_paths() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            for _ in 0..3 {
+                let late = client.call(LATE, b"later").await.unwrap();
+                assert_eq!(
+                    (late.messages, late.status.unwrap().kind),
+                    (vec![b"later".to_vec()], StatusKind::Ok)
+                );
+                let fault = client.call(FAULT, b"why").await.unwrap();
+                assert_eq!(fault.kind(), Some(StatusKind::Application), "{}", transport.name());
+                assert_eq!(fault.messages, [b"why"]);
+                assert!(fault.status.unwrap().message.starts_with("it failed"));
+                let unknown = client.call(UNKNOWN, b"").await.unwrap();
+                assert_eq!(unknown.kind(), Some(StatusKind::UnknownMethod), "{}", transport.name());
+                assert!(unknown.messages.is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn messages_over_the_limit_are_refused_both_ways() {
+    run(async {
+        for transport in with_paths() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            let outcome = client.call(ECHO, &sample(LIMIT_BYTES + 1)).await.unwrap();
+            assert_eq!(outcome.kind(), Some(StatusKind::TooLarge), "{}", transport.name());
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            let error = match client.call(LARGE, b"").await {
+                Ok(outcome) => outcome.failed.expect("too large a message is not delivered"),
+                Err(error) => error,
+            };
+            assert!(matches!(error, TransportError::Refused { .. }), "{}: {error}", transport.name());
+        }
+    });
+}
+
+#[test]
+fn a_stream_arrives_complete_and_in_order() {
+    run(async {
+        for transport in streaming() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            for _ in 0..2 {
+                let outcome = client.call(MANY, b"").await.unwrap();
+                assert_eq!(outcome.messages.len(), MANY_MESSAGES, "{}", transport.name());
+                for (index, message) in outcome.messages.iter().enumerate() {
+                    assert!(*message == many_message(index), "{} message {index}", transport.name());
+                }
+                assert_eq!(outcome.kind(), Some(StatusKind::Ok));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_cancelled_call_reaches_the_handler_and_the_next_call_works_where_it_says_so() {
+    run(async {
+        for transport in with_paths() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            // The server has the call for certain once a later one on another stream is answered; with
+            // one call in flight the handler hears of the lost connection.
+            let id = client.begin(NEVER, b"").await;
+            let cancelled = || server.cancelled.load(Ordering::SeqCst);
+            if transport.max_in_flight() > 1 {
+                assert_eq!(client.call(ECHO, b"first").await.unwrap().messages, [b"first"]);
+                assert!(client.connection.cancel(id));
+                assert_eq!(client.call(ECHO, b"second").await.unwrap().messages, [b"second"]);
+            } else {
+                assert!(!client.connection.cancel(id));
+                assert!(client.submit(ECHO, b"").is_err());
+                drop(client);
+            }
+            until(|| cancelled() == 1).await;
+        }
+    });
+}
+
+#[test]
+fn a_connection_dropped_with_calls_in_flight_cancels_them() {
+    run(async {
+        for transport in with_paths() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            client.begin(NEVER, b"").await;
+            drop(client);
+            until(|| server.cancelled.load(Ordering::SeqCst) == 1).await;
+        }
+    });
+}
+
+#[test]
+fn a_server_that_dies_in_mid_call_ends_the_connection() {
+    for transport in with_paths() {
+        let (address, kill) = dying_server(transport);
+        run(async {
+            let mut client = TestClient::connect(transport, &address, wiring()).await;
+            assert_eq!(client.call(ECHO, b"alive").await.unwrap().messages, [b"alive"]);
+            client.begin(NEVER, b"").await;
+            kill.send(()).unwrap();
+            let error = client.wait(1).await.expect_err("the call has no answer");
+            assert!(
+                matches!(error, TransportError::Reset { .. } | TransportError::Closed),
+                "{}: {error}",
+                transport.name()
+            );
+            let again = client.end().await;
+            assert!(matches!(again, TransportError::Reset { .. } | TransportError::Closed));
+            assert!(client.submit(ECHO, b"").is_err(), "{}", transport.name());
+        });
+    }
+}
+
+/// A server on a thread and runtime of its own, which ends with all its connections when told.
+fn dying_server(transport: &'static dyn Transport) -> (String, tokio::sync::oneshot::Sender<()>) {
+    let (kill, killed) = tokio::sync::oneshot::channel();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        run(async {
+            let server = start(transport, wiring()).await;
+            tell.send(server.address.clone()).unwrap();
+            let _ = killed.await;
+        });
+    });
+    (told.recv().unwrap(), kill)
+}

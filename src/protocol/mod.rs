@@ -10,6 +10,7 @@ mod gap;
 mod once;
 pub mod registry;
 mod session;
+mod zerorpc;
 
 pub use dispatch::Dispatcher;
 pub use once::call_once;

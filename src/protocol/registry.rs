@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Dispatcher, Envelope, gap};
+use super::{Context, Dispatcher, Envelope, gap, zerorpc};
 use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -26,6 +26,14 @@ pub struct Row {
 
 /// The named protocols.
 pub const NAMED: &[Row] = &[
+    Row {
+        name: "zerorpc",
+        scheme: "zerorpc+tcp",
+        codec: "msgpack",
+        transport: "zmq",
+        envelope: zerorpc::envelope,
+        msgpack_time: false,
+    },
     Row {
         name: "grpc",
         scheme: "grpc+http",

@@ -115,18 +115,22 @@ impl Serving {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match next_ns {
-            Some(due_ns) if due_ns <= now_ns() => {
-                if self.outlet.has_room() || self.outlet.backlog.wake_when_room(cx.waker()) {
-                    cx.waker().wake_by_ref();
-                }
-            }
-            Some(due_ns) => match self.timer.poll_until(cx, due_ns) {
-                Poll::Ready(Ok(())) => cx.waker().wake_by_ref(),
+        next_ns.map_or(Poll::Pending, |due_ns| self.wake_at(cx, due_ns))
+    }
+
+    /// Arranges for the next poll at a time; where that has passed, once the peers take more.
+    fn wake_at(&mut self, cx: &mut Context<'_>, due_ns: u64) -> Poll<TransportError> {
+        let is_due = if due_ns <= now_ns() {
+            self.outlet.has_room() || self.outlet.backlog.wake_when_room(cx.waker())
+        } else {
+            match self.timer.poll_until(cx, due_ns) {
                 Poll::Ready(Err(error)) => return Poll::Ready(TransportError::reset(error)),
-                Poll::Pending => {}
-            },
-            None => {}
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            }
+        };
+        if is_due {
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }

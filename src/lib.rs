@@ -12,6 +12,7 @@
 //! same seed gives the same calls to every back end; nothing measured is lost; no process outlives
 //! the run. Who may import whom is enforced by `tests/architecture.rs`.
 
+pub mod analysis;
 pub mod clock;
 pub mod codec;
 pub mod host;

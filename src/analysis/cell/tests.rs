@@ -1,0 +1,313 @@
+use super::*;
+use crate::analysis::{Growth, halves, wait_growth};
+use crate::result::hlog::Writer;
+use crate::result::{Arrivals, Kind, LoadModel, MethodCounts, Status, Switches};
+use crate::rpc::ErrorClass;
+use hdrhistogram::Histogram;
+
+/// A round of four seconds: `service_ns(i)`, `wait_ns(i)` and `lag_ns` for call i of 4,000.
+struct Script {
+    service_ns: fn(u64) -> u64,
+    wait_ns: fn(u64) -> u64,
+    lag_ns: u64,
+    change: fn(&mut RoundResult),
+}
+
+const QUIET: Script =
+    Script { service_ns: |call| 100_000 + call % 97 * 100, wait_ns: |_| 100, lag_ns: 1_000, change: |_| {} };
+
+const SECONDS: u64 = 4;
+const CALLS_PER_SECOND: u64 = 1_000;
+
+fn round(script: &Script) -> RoundResult {
+    let mut log = Writer::new(1_700_000_000_000);
+    for second in 0..SECONDS {
+        let mut histograms = [(); 4].map(|()| Histogram::<u64>::new(3).unwrap());
+        for call in second * CALLS_PER_SECOND..(second + 1) * CALLS_PER_SECOND {
+            let (service, wait) = ((script.service_ns)(call), (script.wait_ns)(call));
+            let values = [service + wait + script.lag_ns, service, wait, script.lag_ns];
+            for (histogram, value) in histograms.iter_mut().zip(values) {
+                histogram.record(value).unwrap();
+            }
+        }
+        for (kind, histogram) in Kind::ALL.into_iter().zip(&histograms) {
+            log.add("echo", kind, second as f64, 1.0, histogram).unwrap();
+        }
+    }
+    let calls = SECONDS * CALLS_PER_SECOND;
+    let mut round = RoundResult {
+        started_at: "2023-11-14T22:13:20.000Z".into(),
+        elapsed_ns: SECONDS * 1_000_000_000,
+        interval_ns: SECONDS * 1_000_000_000,
+        offered_calls: calls,
+        calls,
+        waited_calls: Some(0),
+        server_cpu_ns: Some(400_000_000),
+        hlog: log.into_text(),
+        ..RoundResult::default()
+    };
+    round.methods.insert(
+        "echo".into(),
+        MethodCounts {
+            calls,
+            request_encoded_bytes: calls * 10,
+            response_encoded_bytes: calls * 20,
+            ..MethodCounts::default()
+        },
+    );
+    (script.change)(&mut round);
+    round
+}
+
+fn open() -> LoadRecord {
+    LoadRecord {
+        model: LoadModel::Open,
+        rate_per_s: Some(1_000.0),
+        arrivals: Some(Arrivals::Constant),
+        ..LoadRecord::default()
+    }
+}
+
+fn cell_of(load: LoadRecord, outcomes: Vec<Result<RoundResult, Reason>>) -> CellResult {
+    let inputs: Vec<RoundInput<'_>> = outcomes
+        .iter()
+        .enumerate()
+        .map(|(order, outcome)| RoundInput {
+            order: order as u64,
+            histograms: Some(format!("r{order}.hlog")),
+            outcome: outcome.as_ref().map_err(Clone::clone),
+        })
+        .collect();
+    cell_from_rounds(CellDescription { load, ..CellDescription::default() }, &inputs, &Limits::default())
+}
+
+fn kinds(script: &Script) -> Vec<&'static str> {
+    let cell = cell_of(open(), vec![Ok(round(script))]);
+    assert_eq!(cell.verdict.status == Status::Valid, cell.verdict.reasons.is_empty());
+    cell.verdict.reasons.iter().map(|reason| reason.kind.name()).collect()
+}
+
+#[test]
+fn each_verdict_has_its_rule() {
+    let table: [(&str, Script, &[&str]); 14] = [
+        ("quiet", QUIET, &[]),
+        ("lag below the floor", Script { lag_ns: 150_000, ..QUIET }, &[]),
+        ("lag above the floor", Script { lag_ns: 250_000, ..QUIET }, &["client-limited"]),
+        (
+            "lag small against the response",
+            Script { lag_ns: 250_000, service_ns: |_| 5_000_000, ..QUIET },
+            &[],
+        ),
+        (
+            "the client cannot offer the rate",
+            Script { change: |round| round.elapsed_ns = 5_000_000_000, ..QUIET },
+            &["client-limited"],
+        ),
+        (
+            "the server is busy",
+            Script {
+                change: |round| {
+                    round.elapsed_ns = 5_000_000_000;
+                    round.server_cpu_ns = Some(4_900_000_000);
+                },
+                ..QUIET
+            },
+            &["overloaded"],
+        ),
+        (
+            "every slot is taken",
+            Script {
+                change: |round| {
+                    round.elapsed_ns = 5_000_000_000;
+                    round.waited_calls = Some(3_000);
+                },
+                ..QUIET
+            },
+            &["overloaded"],
+        ),
+        ("waiting grows without end", Script { wait_ns: |call| call * 20_000, ..QUIET }, &["overloaded"]),
+        (
+            "one stall in the last second is the server's, and shown",
+            Script { wait_ns: |call| if call >= 3_800 { (4_000 - call) * 1_000_000 } else { 100 }, ..QUIET },
+            &[],
+        ),
+        (
+            "the halves disagree",
+            Script { service_ns: |call| if call < 2_000 { 100_000 } else { 150_000 }, ..QUIET },
+            &["unstable"],
+        ),
+        (
+            "the halves differ by less than a tenth",
+            Script { service_ns: |call| if call < 2_000 { 100_000 } else { 105_000 }, ..QUIET },
+            &[],
+        ),
+        (
+            "wrong answers",
+            Script { change: |round| round.add_wrong_answer("echo", "a", "b"), ..QUIET },
+            &["wrong-answers"],
+        ),
+        (
+            "errors",
+            Script {
+                change: |round| {
+                    let _ = round.errors.insert(ErrorClass::Remote, 1);
+                },
+                ..QUIET
+            },
+            &["errors"],
+        ),
+        (
+            "the client stood still",
+            Script { change: |round| round.client_stopped_ns = Some(200_000_000), ..QUIET },
+            &["client-stopped"],
+        ),
+    ];
+    for (name, script, expected) in table {
+        assert_eq!(kinds(&script), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_server_may_stand_still() {
+    let stopped = Script { change: |round| round.server_stopped_ns = Some(300_000_000), ..QUIET };
+    assert!(kinds(&stopped).is_empty());
+}
+
+#[test]
+fn errors_within_the_budget_are_allowed() {
+    let failing = Script {
+        change: |round| {
+            let _ = round.errors.insert(ErrorClass::Remote, 40);
+        },
+        ..QUIET
+    };
+    let result = round(&failing);
+    let input = RoundInput { order: 0, histograms: None, outcome: Ok(&result) };
+    let description = CellDescription { load: open(), ..CellDescription::default() };
+    for (error_budget, valid) in [(0.0, false), (0.005, false), (0.01, true)] {
+        let cell =
+            cell_from_rounds(description.clone(), std::slice::from_ref(&input), &Limits { error_budget });
+        assert_eq!(cell.verdict.is_valid(), valid, "{error_budget}");
+    }
+}
+
+#[test]
+fn a_verdict_says_what_to_change() {
+    let cell = cell_of(open(), vec![Ok(round(&Script { lag_ns: 250_000, ..QUIET }))]);
+    let detail = &cell.verdict.reasons[0].detail;
+    assert!(detail.contains("250 µs late (200 µs is allowed): lower rate_per_s"), "{detail}");
+}
+
+#[test]
+fn an_overloaded_cell_has_a_rate_and_no_tail() {
+    let cell = cell_of(open(), vec![Ok(round(&Script { wait_ns: |call| call * 20_000, ..QUIET }))]);
+    assert!(cell.figures.rate_per_s.is_some() && cell.figures.offered_rate_per_s.is_some());
+    assert!(cell.figures.response_ns.p50.is_some());
+    assert_eq!((cell.figures.response_ns.p99, cell.figures.response_ns.intervals.p99), (None, None));
+    assert_eq!(cell.rounds[0].figures.methods["echo"].response_ns.p90, None);
+}
+
+#[test]
+fn a_cell_is_valid_when_two_thirds_of_its_rounds_are_and_counts_those_only() {
+    let slow =
+        || round(&Script { service_ns: |call| if call < 2_000 { 900_000 } else { 2_000_000 }, ..QUIET });
+    let good = || Ok(round(&QUIET));
+    let cell = cell_of(open(), vec![good(), good(), Ok(slow())]);
+    assert!(cell.verdict.is_valid());
+    assert_eq!(cell.figures.calls, Some(8_000));
+    assert_eq!(cell.figures.service_ns.samples, 8_000);
+    assert!(cell.figures.service_ns.max < Some(200_000));
+    assert_eq!(cell.rounds.len(), 3);
+    let cell = cell_of(open(), vec![good(), Ok(slow()), Ok(slow())]);
+    let kinds: Vec<_> = cell.verdict.reasons.iter().map(|reason| reason.kind.name()).collect();
+    assert_eq!(kinds, ["unstable", "too-few-rounds"]);
+    assert!(cell.verdict.reasons[0].detail.starts_with("in 2 of 3 rounds: "));
+}
+
+#[test]
+fn one_wrong_answer_in_one_round_voids_the_cell() {
+    let wrong = round(&Script { change: |round| round.add_wrong_answer("echo", "a", "b"), ..QUIET });
+    let cell = cell_of(open(), vec![Ok(round(&QUIET)), Ok(round(&QUIET)), Ok(wrong)]);
+    assert!(cell.verdict.has(ReasonKind::WrongAnswers));
+    assert_eq!(cell.figures.wrong_answers, Some(1));
+}
+
+#[test]
+fn a_failed_round_is_a_row() {
+    let failed = || Err(Reason { kind: ReasonKind::Failed, detail: "exit code 1: boom".into() });
+    let cell = cell_of(open(), vec![failed(), failed()]);
+    assert_eq!(cell.rounds.len(), 2);
+    assert_eq!(cell.figures, Figures::default());
+    assert_eq!(cell.verdict.reasons[0].detail, "in 2 of 2 rounds: exit code 1: boom");
+    assert!(cell_of(open(), vec![]).verdict.has(ReasonKind::Interrupted));
+}
+
+#[test]
+fn damaged_histograms_fail_the_round() {
+    let damaged = round(&Script { change: |round| round.hlog.push_str("nonsense\n"), ..QUIET });
+    assert!(cell_of(open(), vec![Ok(damaged)]).verdict.has(ReasonKind::Failed));
+}
+
+#[test]
+fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
+    let counted = || {
+        Ok(round(&Script {
+            change: |round| {
+                round.framed.request = Some(4_000 * 30);
+                round.context_switches.client = Some(Switches { voluntary: 5, involuntary: 1 });
+                round.rss_peak_bytes.server = Some(1 << 20);
+            },
+            ..QUIET
+        }))
+    };
+    let cell = cell_of(open(), vec![counted(), counted()]);
+    let figures = &cell.figures;
+    assert_eq!(figures.calls, Some(8_000));
+    assert_eq!(figures.rate_per_s, Some(1_000.0));
+    assert_eq!(figures.bytes_per_call.request.encoded, Some(10.0));
+    assert_eq!(figures.bytes_per_call.request.framed, Some(30.0));
+    assert_eq!(figures.bytes_per_call.response.wire, None);
+    assert_eq!(figures.cpu_us_per_call.server, Some(100.0));
+    assert_eq!(figures.cpu_us_per_call.client, None);
+    assert_eq!(figures.context_switches.client, Some(Switches { voluntary: 10, involuntary: 2 }));
+    assert_eq!(figures.rss_peak_bytes.server, Some(1 << 20));
+    assert_eq!(figures.methods["echo"].bytes_per_call.response.encoded, Some(20.0));
+}
+
+#[test]
+fn quantiles_that_owe_more_than_a_tenth_to_lag_are_marked() {
+    let cell = cell_of(open(), vec![Ok(round(&Script { lag_ns: 20_000, ..QUIET }))]);
+    assert!(cell.verdict.is_valid());
+    assert_eq!(cell.figures.lag_marked, ["p50", "p90", "p95", "p99"]);
+}
+
+#[test]
+fn a_closed_loop_answers_for_no_lag_and_responds_in_its_service_time() {
+    let mut result = round(&Script { lag_ns: 250_000, wait_ns: |call| call * 20_000, ..QUIET });
+    let only_service: Vec<&str> =
+        result.hlog.lines().filter(|line| !line.starts_with("Tag=") || line.contains("/service,")).collect();
+    result.hlog = only_service.join("\n") + "\n";
+    let cell = cell_of(LoadRecord::default(), vec![Ok(result)]);
+    assert!(cell.verdict.is_valid(), "{:?}", cell.verdict);
+    assert_eq!(cell.figures.response_ns, cell.figures.service_ns);
+    assert_eq!(cell.figures.lag_ns, Quantiles::default());
+    assert_eq!(cell.figures.offered_rate_per_s, None);
+}
+
+#[test]
+fn correlated_noise_is_not_taken_for_a_change() {
+    // Every second has a median of its own, and the halves happen to differ by a fifth.
+    let noisy =
+        Script { service_ns: |call| [100_000, 160_000, 120_000, 190_000][(call / 1_000) as usize], ..QUIET };
+    assert!(kinds(&noisy).is_empty());
+}
+
+#[test]
+fn growth_and_halves_need_enough_intervals() {
+    let log = hlog::read(&round(&QUIET).hlog).unwrap();
+    let Growth { slowest_ns_per_s, .. } = wait_growth(&log).unwrap();
+    assert!(slowest_ns_per_s.abs() < 1.0);
+    let first_second: Vec<Interval> = log.into_iter().filter(|interval| interval.start_s < 1.0).collect();
+    assert_eq!(wait_growth(&first_second), None);
+    assert!(halves(&first_second, Kind::Service).is_empty());
+}

@@ -1,0 +1,28 @@
+//! Judgement: from the rounds of a cell to its figures, verdict, gates and rank.
+//!
+//! May import `result` and `scenario`. Pure: no I/O, no clock. It deliberately measures nothing (see
+//! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
+
+mod cell;
+mod figures;
+mod gates;
+mod outcome;
+mod overload;
+mod quantiles;
+mod ranking;
+mod stability;
+mod units;
+mod verdict;
+
+pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use figures::figures;
+pub use gates::{Gate, Metric, Operator, evaluate_gates};
+pub use outcome::{Outcome, outcome_of_run};
+pub use overload::{Growth, wait_growth};
+pub use quantiles::{
+    CONFIDENCE, MIN_SAMPLES_ABOVE, QUANTILES, QuantileInterval, interval, quantile_interval, quantiles,
+};
+pub use ranking::{Ranking, Standing, Winner, rank};
+pub use stability::{Halves, halves};
+pub use units::{count, duration_ns, duration_us, rate_per_s};
+pub use verdict::{Limits, round_reasons};

@@ -1,0 +1,74 @@
+//! What a command's exit code says.
+
+use crate::result::{RunResult, Status};
+
+/// How a command ended, from the one that is said first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Usage or configuration: nothing was measured.
+    Usage,
+    /// The measurement does not count.
+    Invalid,
+    /// A regression, or a gate is not met.
+    Regression,
+    /// A check that could not decide, where the scenario counts that as a failure.
+    Inconclusive,
+    /// Good.
+    Good,
+}
+
+impl Outcome {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Outcome::Good => 0,
+            Outcome::Regression => 1,
+            Outcome::Usage => 2,
+            Outcome::Invalid => 3,
+            Outcome::Inconclusive => 4,
+        }
+    }
+
+    /// The one that is said of several: 2 before 3 before 1 before 4.
+    #[must_use]
+    pub fn first(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+        outcomes.into_iter().min().unwrap_or(Outcome::Good)
+    }
+}
+
+/// The outcome of a run: invalid where a cell is, or where a gate asks for a figure that was not
+/// measured; a regression where a gate is missed.
+#[must_use]
+pub fn outcome_of_run(run: &RunResult) -> Outcome {
+    let cells = if run.verdict == Status::Valid && run.cells.iter().all(|cell| cell.verdict.is_valid()) {
+        Outcome::Good
+    } else {
+        Outcome::Invalid
+    };
+    let gates = run.gates.iter().map(|gate| match gate.met {
+        Some(true) => Outcome::Good,
+        Some(false) => Outcome::Regression,
+        None => Outcome::Invalid,
+    });
+    Outcome::first(gates.chain([cells]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_comes_before_three_before_one_before_four() {
+        use Outcome::{Good, Inconclusive, Invalid, Regression, Usage};
+        for (outcomes, code) in [
+            (vec![], 0),
+            (vec![Good, Inconclusive], 4),
+            (vec![Inconclusive, Regression], 1),
+            (vec![Regression, Invalid, Good], 3),
+            (vec![Invalid, Usage, Regression], 2),
+        ] {
+            assert_eq!(Outcome::first(outcomes).code(), code);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Why a round does not count. The rules are those of `METHODOLOGY.md`, "Validity of a round".
+
+use super::overload::not_kept_up;
+use super::stability::unstable;
+use super::units::{count, duration_ns};
+use crate::result::hlog::Interval;
+use crate::result::{Figures, LoadModel, LoadRecord, Reason, ReasonKind, RoundResult};
+
+/// The generator may lag by this much at p99 before its figures are doubted.
+const LAG_FLOOR_NS: f64 = 200_000.0;
+/// Or by this part of the response time, where that is more.
+const LAG_SHARE: f64 = 0.1;
+/// A client that stood still for this long has measured itself.
+const CLIENT_STOPPED_NS: u64 = 200_000_000;
+
+/// What a scenario allows.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// The part of the offered calls that may fail, from 0 to 1.
+    pub error_budget: f64,
+}
+
+/// Every reason why a finished round does not count; none where it does.
+#[must_use]
+pub fn round_reasons(
+    round: &RoundResult,
+    figures: &Figures,
+    intervals: &[Interval],
+    load: &LoadRecord,
+    limits: &Limits,
+) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = [
+        wrong_answers(round),
+        errors(round, limits),
+        client_stopped(round),
+        lagging(figures, load),
+        not_kept_up(round, figures, intervals, load),
+        nothing_answered(round),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // A growing queue or a stopped client moves the halves apart: the cause is named already.
+    let explained = [ReasonKind::Overloaded, ReasonKind::ClientLimited, ReasonKind::ClientStopped];
+    if !reasons.iter().any(|reason| explained.contains(&reason.kind)) {
+        reasons.extend(unstable(intervals, load.model));
+    }
+    let mut seen = Vec::new();
+    reasons.retain(|reason| {
+        let new = !seen.contains(&reason.kind);
+        seen.push(reason.kind);
+        new
+    });
+    reasons
+}
+
+fn wrong_answers(round: &RoundResult) -> Option<Reason> {
+    if round.wrong_answers == 0 {
+        return None;
+    }
+    let example = round.wrong_examples.first().map_or_else(String::new, |wrong| {
+        format!(": {} answered {}, expected {}", wrong.method, wrong.found, wrong.expected)
+    });
+    Some(Reason {
+        kind: ReasonKind::WrongAnswers,
+        detail: format!(
+            "{} of {} answers were wrong{example}; the server must answer what the service file says",
+            count(round.wrong_answers),
+            count(round.calls)
+        ),
+    })
+}
+
+fn errors(round: &RoundResult, limits: &Limits) -> Option<Reason> {
+    let failed = round.failed_calls();
+    let made = round.calls.saturating_add(failed);
+    if failed == 0 || failed as f64 <= limits.error_budget * made as f64 {
+        return None;
+    }
+    let classes: Vec<String> = round
+        .errors
+        .iter()
+        .filter(|(_, found)| **found > 0)
+        .map(|(class, found)| format!("{} {}", count(*found), class.name()))
+        .collect();
+    let example = round.error_examples.first().map_or_else(String::new, |example| {
+        let code = example.code.map_or_else(String::new, |code| format!(" (code {code})"));
+        format!("; first: {}{code}", example.message)
+    });
+    Some(Reason {
+        kind: ReasonKind::Errors,
+        detail: format!(
+            "{} of {} calls failed ({}){example}; mend the server, or allow failures in the scenario",
+            count(failed),
+            count(made),
+            classes.join(", ")
+        ),
+    })
+}
+
+fn client_stopped(round: &RoundResult) -> Option<Reason> {
+    let stopped_ns = round.client_stopped_ns.filter(|stopped| *stopped >= CLIENT_STOPPED_NS)?;
+    Some(Reason {
+        kind: ReasonKind::ClientStopped,
+        detail: format!(
+            "the load generator itself stood still for {}: something took its core or stopped it; \
+             quiet the machine (wirebench doctor) and run again",
+            duration_ns(stopped_ns as f64)
+        ),
+    })
+}
+
+fn lagging(figures: &Figures, load: &LoadRecord) -> Option<Reason> {
+    if load.model != LoadModel::Open {
+        return None;
+    }
+    let lag = figures.lag_ns.p99? as f64;
+    let limit = figures.response_ns.p50.map_or(LAG_FLOOR_NS, |p50| LAG_FLOOR_NS.max(LAG_SHARE * p50 as f64));
+    (lag > limit).then(|| Reason {
+        kind: ReasonKind::ClientLimited,
+        detail: format!(
+            "the load generator released 1 % of the calls more than {} late ({} is allowed): lower \
+             rate_per_s, raise client_threads, or give client and server a core each (placement = \"split\")",
+            duration_ns(lag),
+            duration_ns(limit)
+        ),
+    })
+}
+
+fn nothing_answered(round: &RoundResult) -> Option<Reason> {
+    (round.calls == 0).then(|| Reason {
+        kind: if round.failed_calls() > 0 { ReasonKind::Errors } else { ReasonKind::Failed },
+        detail: "no call was answered in the measured interval: lengthen duration, or look at the server's \
+                 log"
+        .to_owned(),
+    })
+}

@@ -12,18 +12,17 @@ mod buffer;
 #[cfg(test)]
 mod conformance;
 mod connector;
-mod http1;
 mod counted;
 mod grpc;
-pub mod http1;
-pub mod http2;
+mod http1;
+mod http2;
 mod listener;
 mod null;
 mod tcp;
 #[cfg(test)]
 mod testing;
-mod zmq;
 mod work_timer;
+mod zmq;
 
 pub use connector::Opening;
 
@@ -34,8 +33,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[&http1::Http1, &zmq::Zmq, &tcp::Tcp, &null::Null];
-pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2, &zmq::Zmq, &tcp::Tcp, &null::Null];
 
 /// Finds a transport by name.
 #[must_use]

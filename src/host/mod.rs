@@ -8,13 +8,16 @@
 //! in a check for readiness), which rounds there are, or what a figure means.
 
 mod child;
+pub mod environment;
 mod error;
 pub mod lifeline;
 mod output;
 pub mod placement;
 pub mod process_tree;
+pub mod resources;
 pub mod supervisor;
 
 pub use child::{Child, ChildSpec, NoLine, own_binary, use_binary};
+pub use environment::{Environment, environment};
 pub use error::HostError;
 pub use lifeline::Exit;

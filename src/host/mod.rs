@@ -12,9 +12,12 @@ pub mod environment;
 mod error;
 pub mod lifeline;
 mod output;
+pub mod peers;
 pub mod placement;
+mod port;
 pub mod process_tree;
 pub mod resources;
+pub mod server;
 pub mod supervisor;
 
 pub use child::{Child, ChildSpec, NoLine, own_binary, use_binary};

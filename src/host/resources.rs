@@ -99,6 +99,7 @@ fn context_switches(process: &Process) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead as _, BufReader};
 
     fn burn(at_least_ns: u64) {
         let start = clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().num_nanoseconds();
@@ -125,8 +126,7 @@ mod tests {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let used = sample(child.id()).unwrap();
         assert!(used.cpu_ns > 5_000_000, "{used:?}");
         assert!(used.context_switches > 0, "{used:?}");

@@ -95,7 +95,7 @@ fn siblings(number: usize) -> Vec<usize> {
 }
 
 /// The kernel's list format: `0,4-6`.
-fn parse_list(text: &str) -> Vec<usize> {
+pub(super) fn parse_list(text: &str) -> Vec<usize> {
     let mut cpus = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

@@ -398,3 +398,15 @@ fn colour_is_only_there_when_asked_for() {
     assert!(error.render(true).contains('\u{1b}'));
     assert_eq!(error.to_string(), error.render(false));
 }
+
+#[test]
+fn the_error_of_a_large_file_is_short() {
+    let long_line = format!("name = \"{}\"\n", "x".repeat(900_000));
+    let many_lines = format!("{}nmae = 1\n", "# comment\n".repeat(90_000));
+    let many_keys: String = (0..50_000).map(|number| format!("k{number} = 1\n")).collect();
+    let inline = format!("name = \"x\"\nload = {{ {} }}\n", "calls = 1, calls = 2, ".repeat(40_000));
+    for text in [long_line, many_lines, many_keys, inline] {
+        let rendered = error(&text).render(true);
+        assert!(rendered.len() < 4_000, "{} bytes", rendered.len());
+    }
+}

@@ -18,7 +18,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn every_protocol() -> Vec<Protocol> {
     let named = registry::NAMED.iter().map(|row| registry::named(row.name, false).unwrap());
     let pairs = codec::ALL.iter().flat_map(|codec| {
-        transport::ALL.iter().map(|transport| registry::free_pair(codec.name, transport.name(), false).unwrap())
+        transport::ALL
+            .iter()
+            .map(|transport| registry::free_pair(codec.name, transport.name(), false).unwrap())
     });
     named.chain(pairs).collect()
 }
@@ -93,14 +95,29 @@ fn samples() -> Vec<(&'static str, Type, Vec<Value>)> {
         (
             "int",
             Type::Int,
-            [0, 1, -1, 127, 128, -129, 65_536, i64::from(i32::MIN), i64::from(i32::MAX), 1 << 31, i64::MIN, i64::MAX]
-                .map(Value::Int)
-                .to_vec(),
+            [
+                0,
+                1,
+                -1,
+                127,
+                128,
+                -129,
+                65_536,
+                i64::from(i32::MIN),
+                i64::from(i32::MAX),
+                1 << 31,
+                i64::MIN,
+                i64::MAX,
+            ]
+            .map(Value::Int)
+            .to_vec(),
         ),
         (
             "float",
             Type::Float,
-            [0.0, -0.0, 1.5, 0.1, 1e300, 5e-324, -2.5e-10, f64::MAX, f64::NAN, f64::INFINITY].map(Value::Float).to_vec(),
+            [0.0, -0.0, 1.5, 0.1, 1e300, 5e-324, -2.5e-10, f64::MAX, f64::NAN, f64::INFINITY]
+                .map(Value::Float)
+                .to_vec(),
         ),
         (
             "text",
@@ -117,11 +134,7 @@ fn samples() -> Vec<(&'static str, Type, Vec<Value>)> {
         ),
         ("bytes", Type::Bytes, vec![Value::Bytes(vec![]), Value::Bytes((0..=255).collect())]),
         ("time", Type::Time, [0, 1_700_000_000, -1, 253_402_300_799].map(Value::Time).to_vec()),
-        (
-            "list",
-            list(Type::Int),
-            vec![Value::List(vec![]), Value::List((0..300).map(Value::Int).collect())],
-        ),
+        ("list", list(Type::Int), vec![Value::List(vec![]), Value::List((0..300).map(Value::Int).collect())]),
         (
             "nested",
             list(list(Type::Text)),
@@ -142,7 +155,8 @@ fn samples() -> Vec<(&'static str, Type, Vec<Value>)> {
 /// A refusal must come before the run and say what cannot be carried; nothing may be altered.
 fn is_documented_refusal(error: &ProtocolError) -> bool {
     let text = error.to_string();
-    matches!(error, ProtocolError::Unsupported { .. } | ProtocolError::Value { .. }) && text.contains("cannot carry")
+    matches!(error, ProtocolError::Unsupported { .. } | ProtocolError::Value { .. })
+        && text.contains("cannot carry")
 }
 
 #[test]

@@ -1,0 +1,252 @@
+//! One round: a fresh server process, a first real call, a fresh client process, and their end.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Interrupt;
+use super::plan::Cell;
+use super::spec::RoundSpec;
+use crate::host::server::{self, READY_TIMEOUT, RunningServer, ServerCommand, ServerSpec};
+use crate::host::{Child, ChildSpec, HostError, own_binary};
+use crate::protocol::call_once;
+use crate::result::{Reason, ReasonKind, RoundResult};
+use crate::rpc::{CallError, Service, to_json};
+use crate::scenario::{Amount, Generator, Hosting, LoadModel};
+use crate::transport;
+
+/// How long the first call to a server may take before another attempt is made.
+const FIRST_CALL_LIMIT: Duration = Duration::from_secs(5);
+/// How often the parent looks for an interrupt while a client measures.
+const GLANCE: Duration = Duration::from_millis(50);
+/// The most a round's result may take: an hour of one-second intervals of many methods.
+const RESULT_LIMIT_BYTES: usize = 512 << 20;
+/// What a client process gets beyond the longest its load can take.
+const CLIENT_GRACE: Duration = Duration::from_secs(30);
+
+/// Why a round has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RoundError {
+    /// The user ended the run.
+    #[error("interrupted")]
+    Interrupted,
+    /// The server could not be started, or a client process could not.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// An external server does not answer.
+    #[error("{url} does not answer: {reason}")]
+    External {
+        /// Its address.
+        url: String,
+        /// The last attempt.
+        reason: String,
+    },
+    /// The client ended without a result.
+    #[error("the client {0}")]
+    Client(String),
+    /// Files of the round could not be written.
+    #[error("cannot {attempt}: {source}")]
+    Files {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A finished round.
+#[derive(Debug)]
+pub struct FinishedRound {
+    /// What the client measured.
+    pub result: RoundResult,
+    /// What went wrong beside the calls: the server died.
+    pub mishap: Option<Reason>,
+}
+
+/// Runs one round of a cell.
+///
+/// # Errors
+/// See [`RoundError`].
+pub fn run_round(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> Result<FinishedRound, RoundError> {
+    let generator = Generator::new(&cell.workload);
+    let first = generator.warmup_call(0);
+    let mut ready = |address: &str| -> Result<(), String> {
+        if interrupt.is_set() {
+            return Err("interrupted".into());
+        }
+        let arguments = generator.arguments(first.method, first.variant);
+        match call_once(&cell.protocol, service, address, first.method, arguments, FIRST_CALL_LIMIT) {
+            // An error of the service is an answer of the server; what it means the round will say.
+            Ok(_) | Err(CallError::Remote(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let server = start_server(cell, service, folder, &mut ready);
+    if interrupt.is_set() {
+        return Err(RoundError::Interrupted);
+    }
+    let mut server = server?;
+    let target = match (&server, &cell.backend.hosting) {
+        (Some(server), _) => Some(server.address.clone()),
+        (None, Hosting::External(url)) => {
+            await_external(&url.address, &url.url, &mut ready)?;
+            Some(url.address.clone())
+        }
+        (None, _) => None,
+    };
+    let spec = RoundSpec {
+        backend: cell.backend.clone(),
+        target,
+        workload: cell.workload.clone(),
+        load: cell.point.load.clone(),
+        links: cell.links,
+        placement: cell.placement,
+        client_cpus: cell.cpus.client.clone(),
+        server_cpus: cell.cpus.server.clone(),
+        write_batch: cell.write_batch,
+        server_threads: cell.server_threads,
+        server_pid: server.as_ref().map(|server| server.child.pid()),
+    };
+    let result = run_client_process(&spec, interrupt)?;
+    let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
+    Ok(FinishedRound { result, mishap })
+}
+
+fn start_server(
+    cell: &Cell,
+    service: &Service,
+    folder: &Path,
+    ready: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<Option<RunningServer>, RoundError> {
+    let is_null = cell.protocol.transport.name() == transport::NULL;
+    if is_null || cell.backend.hosting != Hosting::Subprocess {
+        return Ok(None);
+    }
+    let command = match &cell.backend.command {
+        Some(argv) => ServerCommand::Foreign { argv: argv.clone() },
+        None => ServerCommand::Ours { args: serve_arguments(cell) },
+    };
+    let spec = ServerSpec {
+        name: cell.backend.name.clone(),
+        command,
+        cpus: cell.cpus.server.clone(),
+        service_json: to_json(service).map_err(|error| RoundError::Client(error.to_string()))?,
+        folder: folder.to_owned(),
+        ready_timeout: READY_TIMEOUT,
+    };
+    Ok(Some(server::start(&spec, ready)?))
+}
+
+/// The arguments of `wirebench serve` for one of our own servers.
+fn serve_arguments(cell: &Cell) -> Vec<String> {
+    let mut arguments: Vec<String> = ["serve", "--service-file", "{service}"].map(String::from).to_vec();
+    let mut add = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
+    match cell.protocol.name {
+        Some(name) => add("--protocol", name),
+        None => {
+            add("--codec", cell.protocol.codec.name());
+            add("--transport", cell.protocol.transport.name());
+        }
+    }
+    add("--listen", "127.0.0.1:0");
+    add("--write-batch", &cell.write_batch.to_string());
+    add("--threads", &cell.server_threads.to_string());
+    add("--idle", cell.point.load.idle.name());
+    if cell.backend.xmlrpc_i8 {
+        arguments.push("--xmlrpc-i8".into());
+    }
+    arguments
+}
+
+fn await_external(
+    address: &str,
+    url: &str,
+    ready: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<(), RoundError> {
+    // Somebody else starts it: a few attempts bridge a restart, no more.
+    let deadline = Instant::now() + FIRST_CALL_LIMIT;
+    loop {
+        match ready(address) {
+            Ok(()) => return Ok(()),
+            Err(reason) if Instant::now() >= deadline => {
+                return Err(RoundError::External { url: url.to_owned(), reason });
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// Whether the server has died under the round.
+fn died(server: &mut RunningServer, name: &str) -> Option<Reason> {
+    let exit = server.child.try_exit()?;
+    let tail = server.child.stderr_tail();
+    let said = if tail.trim().is_empty() {
+        String::from("; it wrote nothing to standard error")
+    } else {
+        format!("; its standard error ends with:\n{}", tail.trim_end())
+    };
+    Some(Reason { kind: ReasonKind::Failed, detail: format!("the server of {name} {exit} during the round{said}") })
+}
+
+fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundResult, RoundError> {
+    let files = |attempt| move |source| RoundError::Files { attempt, source };
+    let mut file = tempfile::NamedTempFile::new().map_err(files("make a file for the client"))?;
+    serde_json::to_writer(&mut file, spec)
+        .map_err(|error| files("write the client's orders")(error.into()))?;
+    file.flush().map_err(files("write the client's orders"))?;
+    let mut command = ChildSpec::new(own_binary()).args(["client"]);
+    command.stdin_file = Some(PathBuf::from(file.path()));
+    command.output_limit_bytes = RESULT_LIMIT_BYTES;
+    let mut client = Child::start(&command)?;
+    let deadline = Instant::now() + longest(spec);
+    let exit = loop {
+        if interrupt.is_set() {
+            client.kill();
+            return Err(RoundError::Interrupted);
+        }
+        if let Some(exit) = client.wait(Instant::now() + GLANCE) {
+            break exit;
+        }
+        if Instant::now() >= deadline {
+            client.kill();
+            return Err(RoundError::Client(format!(
+                "had no result after {} s and was ended",
+                longest(spec).as_secs()
+            )));
+        }
+    };
+    let output = client.output(Instant::now() + Duration::from_secs(10)).unwrap_or_default();
+    if !exit.success() {
+        let tail = client.stderr_tail();
+        return Err(RoundError::Client(format!("{exit}: {}", tail.trim())));
+    }
+    serde_json::from_slice(&output)
+        .map_err(|error| RoundError::Client(format!("gave a result that cannot be read: {error}")))
+}
+
+/// The longest that a client can take by its load: every call at its time-out, one after another
+/// where a number of calls is asked for.
+fn longest(spec: &RoundSpec) -> Duration {
+    let timeout = Duration::from_nanos(spec.load.timeout_ns);
+    let amount = |amount: Amount| match (amount, spec.load.model) {
+        (Amount::DurationNs(ns), _) => Duration::from_nanos(ns),
+        (Amount::Calls(calls), LoadModel::Open { rate_per_s, .. }) => {
+            #[allow(clippy::cast_precision_loss)]
+            Duration::try_from_secs_f64(calls as f64 / rate_per_s).unwrap_or(Duration::MAX)
+        }
+        (Amount::Calls(calls), LoadModel::Closed { concurrency }) => {
+            let turns = u32::try_from(calls.div_ceil(u64::from(concurrency.max(1)))).unwrap_or(u32::MAX);
+            timeout.saturating_mul(turns)
+        }
+    };
+    let week = Duration::from_secs(7 * 24 * 3_600);
+    [amount(spec.load.warmup), amount(spec.load.length), timeout * 2, CLIENT_GRACE]
+        .into_iter()
+        .fold(Duration::ZERO, Duration::saturating_add)
+        .min(week)
+}

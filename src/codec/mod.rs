@@ -95,7 +95,8 @@ pub trait ShapeCodec: Debug + Send + Sync {
     fn encode(&self, values: &[Value], out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
     /// Decodes `bytes` wholly and appends the values to `values`: one per parameter, or one.
-    /// Never panics and never allocates more than a small multiple of `bytes.len()`.
+    /// Never panics and never allocates more than a small multiple of `bytes.len()`. On an error
+    /// nothing is appended.
     ///
     /// # Errors
     /// Bytes that are damaged, left over, or not of the shape's type.

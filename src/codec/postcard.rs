@@ -13,14 +13,11 @@ use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeSeq as _, SerializeTuple as _};
 use serde::{Serialize, de};
 
-use super::support::{Refused, check_shape, damage, decode_error, each, encode_error};
+use super::support::{ROOM_IN_ADVANCE, Refused, check_shape, damage, decode_error, each, encode_error};
 use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported, field};
 use crate::rpc::{Field, StructValue, Type, Value};
 
 const NAME: &str = "postcard";
-
-/// The most items that a list's header alone makes room for.
-const ROOM_IN_ADVANCE: usize = 1_024;
 
 /// The codec.
 #[derive(Debug)]
@@ -95,7 +92,7 @@ impl ShapeCodec for PostcardShape {
             Ok(()) if left > 0 => Err(damage(NAME, format!("{left} bytes are left over"), at)),
             Ok(()) => Ok(()),
         };
-        checked.map_err(|damage| decode_error(damage, values, before))
+        checked.map_err(|damage| decode_error(*damage, values, before))
     }
 }
 
@@ -195,7 +192,7 @@ impl<'de> Visitor<'de> for Expected<'_> {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        Ok(if *self.0 == Type::Time { Value::Time(value) } else { Value::Int(value) })
+        Ok(if matches!(self.0, Type::Time) { Value::Time(value) } else { Value::Int(value) })
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
@@ -248,7 +245,7 @@ mod tests {
         assert_eq!(out, expected, "{value:?}");
         let mut values = Vec::new();
         codec.decode(&out, &mut values).unwrap();
-        assert_eq!(values, [value.clone()]);
+        assert_eq!(values, std::slice::from_ref(value));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor
 
 use super::NAME;
 use crate::codec::support::{
-    ANY, FieldError, FieldOrder, damage, decode_error, exact_float, first_duplicate,
+    ANY, FieldError, FieldOrder, damage, decode_error, exact_float, first_duplicate, fits,
 };
 use crate::codec::{DecodeError, MAX_DEPTH, Shape};
 use crate::rpc::{Field, StructValue, Type, Value, parse_rfc3339};
@@ -28,7 +28,7 @@ pub(super) fn values(shape: &Shape, bytes: &[u8], values: &mut Vec<Value>) -> Re
     decoded.and_then(|()| input.end()).map_err(|error| {
         let reason = error.to_string();
         let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
-        decode_error(damage(NAME, reason, offset(bytes, &error)), values, before)
+        decode_error(*damage(NAME, reason, offset(bytes, &error)), values, before)
     })
 }
 
@@ -75,10 +75,6 @@ struct Expected<'t> {
 }
 
 impl Expected<'_> {
-    fn is(&self, found: &Type) -> bool {
-        *self.ty == Type::Any || self.ty == found
-    }
-
     #[cold]
     fn mismatch<E: de::Error>(&self, found: &str) -> E {
         E::custom(format_args!("expected {}, found {found}", self.ty))
@@ -123,15 +119,15 @@ impl<'de> Visitor<'de> for Expected<'_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-        if self.is(&Type::Nil) { Ok(Value::Nil) } else { Err(self.mismatch("null")) }
+        if fits(self.ty, &Type::Nil) { Ok(Value::Nil) } else { Err(self.mismatch("null")) }
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        if self.is(&Type::Bool) { Ok(Value::Bool(value)) } else { Err(self.mismatch("a bool")) }
+        if fits(self.ty, &Type::Bool) { Ok(Value::Bool(value)) } else { Err(self.mismatch("a bool")) }
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        if *self.ty == Type::Int { Ok(Value::Int(value)) } else { self.int(value.into()) }
+        if matches!(self.ty, Type::Int) { Ok(Value::Int(value)) } else { self.int(value.into()) }
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
@@ -139,7 +135,7 @@ impl<'de> Visitor<'de> for Expected<'_> {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        if self.is(&Type::Float) { Ok(Value::Float(value)) } else { Err(self.mismatch("a fraction")) }
+        if fits(self.ty, &Type::Float) { Ok(Value::Float(value)) } else { Err(self.mismatch("a fraction")) }
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {

@@ -7,7 +7,8 @@ use rmp::decode::{Bytes, RmpRead};
 
 use super::{NAME, TIMESTAMP};
 use crate::codec::support::{
-    ANY, Damage, Decoded, FieldError, FieldOrder, damage, exact_float, first_duplicate, mismatch,
+    ANY, Damage, Decoded, FieldError, FieldOrder, ROOM_IN_ADVANCE, damage, exact_float, first_duplicate,
+    fits, mismatch,
 };
 use crate::codec::{MAX_DEPTH, Shape};
 use crate::rpc::{Field, StructValue, Type, Value};
@@ -206,7 +207,7 @@ impl<'a> Input<'a> {
         };
         let depth = self.enter(depth)?;
         let length = self.count(length, 1)?;
-        let mut items = Vec::with_capacity(length);
+        let mut items = Vec::with_capacity(length.min(ROOM_IN_ADVANCE));
         for _ in 0..length {
             items.push(self.value(item, depth)?);
         }
@@ -235,7 +236,7 @@ impl<'a> Input<'a> {
     }
 
     fn open_struct(&mut self, length: usize, depth: usize, at: usize) -> Decoded<Value> {
-        let mut values = StructValue::with_capacity(length);
+        let mut values = StructValue::with_capacity(length.min(ROOM_IN_ADVANCE));
         for _ in 0..length {
             let name = self.key()?;
             let name = std::str::from_utf8(name).map_err(|_| self.damage("a key that is no UTF-8"))?;
@@ -280,10 +281,6 @@ impl<'a> Input<'a> {
             Err(self.damage(format!("arrays and maps nested deeper than {MAX_DEPTH}")))
         }
     }
-}
-
-fn fits(ty: &Type, found: &Type) -> bool {
-    *ty == Type::Any || ty == found
 }
 
 fn number(ty: &Type, int: i64, at: usize) -> Decoded<Value> {

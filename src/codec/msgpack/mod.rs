@@ -65,7 +65,7 @@ impl ShapeCodec for MsgPackShape {
     fn decode(&self, bytes: &[u8], values: &mut Vec<Value>) -> Result<(), DecodeError> {
         let before = values.len();
         decode::values(&self.shape, self.time, bytes, values)
-            .map_err(|damage| decode_error(damage, values, before))
+            .map_err(|damage| decode_error(*damage, values, before))
     }
 }
 

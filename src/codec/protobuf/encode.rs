@@ -1,6 +1,7 @@
 //! Values to protobuf, through prost's writing functions.
 
 use bytes::BufMut as _;
+use prost::encoding::varint::encoded_len_varint;
 use prost::encoding::{
     WireType, bool, bytes as raw, double, encode_key, encode_varint, encoded_len_varint, int64, sint64,
     string,

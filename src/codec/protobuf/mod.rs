@@ -8,7 +8,8 @@
 //! As proto3 says (protobuf.dev, "Encoding" and "proto3"): scalars of default value are not
 //! written, repeated scalars are packed and read either way, unknown fields are skipped, what is
 //! missing has its default, a message that comes twice is merged. Message fields are always
-//! written, because their presence is information.
+//! written, because their presence is information. A message of two bytes may therefore stand for a struct of
+//! all its type's defaults; only the type bounds that factor.
 
 mod decode;
 mod encode;
@@ -82,7 +83,7 @@ impl ShapeCodec for ProtobufShape {
 
     fn decode(&self, bytes: &[u8], values: &mut Vec<Value>) -> Result<(), DecodeError> {
         let before = values.len();
-        decode::values(&self.root, bytes, values).map_err(|damage| decode_error(damage, values, before))
+        decode::values(&self.root, bytes, values).map_err(|damage| decode_error(*damage, values, before))
     }
 }
 

@@ -183,19 +183,10 @@ fn upper_camel(name: &str) -> String {
     if camel.starts_with(|first: char| first.is_ascii_alphabetic()) { camel } else { format!("M{camel}") }
 }
 
-/// The name of a field in protobuf's JSON, which has to be unique within a message too.
-fn json_name(name: &str) -> String {
-    let mut upper = false;
-    let mut json = String::new();
-    for character in name.chars() {
-        if character == '_' {
-            upper = true;
-        } else {
-            json.push(if upper { character.to_ascii_uppercase() } else { character });
-            upper = false;
-        }
-    }
-    json
+/// What protobuf compilers compare the fields of a message by, for the sake of its JSON: older ones
+/// without underscores and case, newer ones without underscores.
+fn folded(name: &str) -> String {
+    name.chars().filter(|character| *character != '_').map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn check_service(service: &Service) -> Result<(), Unsupported> {
@@ -218,12 +209,12 @@ fn check_service(service: &Service) -> Result<(), Unsupported> {
 }
 
 fn check_fields(fields: &[Field], place: &str) -> Result<(), Unsupported> {
-    let mut json_names = HashSet::new();
+    let mut names = HashSet::new();
     for field in fields {
         let place = format!("{place}.{}", field.name);
         check_identifier(&field.name, "the field name", &place)?;
-        if !json_names.insert(json_name(&field.name)) {
-            let what = format!("{:?} beside a field that differs in underscores or not at all", field.name);
+        if !names.insert(folded(&field.name)) {
+            let what = format!("{:?} beside a field that differs in underscores and case alone", field.name);
             return Err(refused(what, &place));
         }
         check_type(&field.ty, &place)?;

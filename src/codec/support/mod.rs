@@ -7,11 +7,23 @@ mod fields;
 mod refusal;
 mod text;
 
+use crate::rpc::Type;
+
 pub(crate) use fields::{FieldError, FieldOrder, first_duplicate};
 pub(crate) use refusal::{
     Damage, Decoded, Refused, check_shape, damage, decode_error, each, encode_error, enter, mismatch,
 };
 pub(crate) use text::{digits, exact_float, push_base64, push_float, push_int};
 
+/// The most items that a length in the input alone makes room for: a length may lie, at every level
+/// of nesting, so the rest of the room is made as items arrive.
+pub(crate) const ROOM_IN_ADVANCE: usize = 1_024;
+
+/// Whether a value that says itself what it is fits a type. `found` is a scalar's type.
+pub(crate) fn fits(ty: &Type, found: &Type) -> bool {
+    use std::mem::discriminant;
+    matches!(ty, Type::Any) || discriminant(ty) == discriminant(found)
+}
+
 /// The type that a value has where the shape leaves it open.
-pub(crate) static ANY: crate::rpc::Type = crate::rpc::Type::Any;
+pub(crate) static ANY: Type = Type::Any;

@@ -40,9 +40,9 @@ pub(crate) fn mismatch(codec: &'static str, ty: &Type, found: &str, at: usize) -
 
 /// Undoes what a failed decoding appended.
 #[cold]
-pub(crate) fn decode_error(damage: Damage, values: &mut Vec<Value>, before: usize) -> DecodeError {
+pub(crate) fn decode_error(error: DecodeError, values: &mut Vec<Value>, before: usize) -> DecodeError {
     values.truncate(before);
-    *damage
+    error
 }
 
 /// One level deeper into the value of an open type, which no prepared type bounds.

@@ -64,7 +64,7 @@ impl ShapeCodec for XmlShape {
 
     fn decode(&self, bytes: &[u8], values: &mut Vec<Value>) -> Result<(), DecodeError> {
         let before = values.len();
-        decode::values(&self.shape, bytes, values).map_err(|damage| decode_error(damage, values, before))
+        decode::values(&self.shape, bytes, values).map_err(|damage| decode_error(*damage, values, before))
     }
 }
 

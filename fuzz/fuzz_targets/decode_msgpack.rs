@@ -1,0 +1,7 @@
+//! Feeds arbitrary bytes to the decoder of `msgpack`.
+#![no_main]
+
+#[path = "../shared.rs"]
+mod shared;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| shared::decode("msgpack", data));

@@ -18,6 +18,7 @@ pub mod http2;
 mod listener;
 #[cfg(test)]
 mod testing;
+pub mod tonic;
 mod work_timer;
 
 pub use connector::Opening;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2, &tonic::Tonic];
 
 /// Finds a transport by name.
 #[must_use]

@@ -3,9 +3,10 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -16,6 +17,8 @@ use super::Traffic;
 pub(crate) struct Counters {
     sent_bytes: AtomicU64,
     received_bytes: AtomicU64,
+    is_gone: AtomicBool,
+    waker: AtomicWaker,
 }
 
 impl Counters {
@@ -24,6 +27,17 @@ impl Counters {
             sent_bytes: self.sent_bytes.load(Relaxed),
             received_bytes: self.received_bytes.load(Relaxed),
         }
+    }
+
+    /// Whether the library has let go of the socket, which it does when the connection is over.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Relaxed)
+    }
+
+    /// Ready once the library has let go of the socket; one task at a time may wait for it.
+    pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.is_gone() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -43,6 +57,13 @@ impl Counted {
         let bytes = ready!(result)?;
         self.counters.sent_bytes.fetch_add(bytes as u64, Relaxed);
         Poll::Ready(Ok(bytes))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.counters.is_gone.store(true, Relaxed);
+        self.counters.waker.wake();
     }
 }
 

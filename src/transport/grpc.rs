@@ -7,6 +7,18 @@ use std::fmt::Write;
 
 use super::{Status, StatusKind};
 
+/// The most calls in flight on a connection, and what a server announces as
+/// `SETTINGS_MAX_CONCURRENT_STREAMS`.
+pub(crate) const MAX_STREAMS: u16 = 1000;
+
+/// The flow-control window of each stream and of the connection, at both ends. A window below
+/// bandwidth × delay decides the throughput: with the default of 64 KiB a trial carried half as many
+/// large messages.
+pub(crate) const WINDOW_BYTES: u32 = 4 << 20;
+
+/// A server's stream of messages pauses while so much waits to be written.
+pub(crate) const MAX_UNSENT_BYTES: usize = 256 << 10;
+
 /// INTERNAL: a reply that breaks gRPC's rules.
 pub(crate) const INTERNAL: u32 = 13;
 /// UNIMPLEMENTED: no such method, or a compression that is not supported.

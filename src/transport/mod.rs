@@ -21,6 +21,7 @@ mod null;
 mod tcp;
 #[cfg(test)]
 mod testing;
+pub mod tonic;
 mod work_timer;
 mod zmq;
 
@@ -34,6 +35,7 @@ use std::task::{Context, Poll};
 
 /// Every transport.
 pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2, &zmq::Zmq, &tcp::Tcp, &null::Null];
+pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2, &tonic::Tonic];
 
 /// Finds a transport by name.
 #[must_use]

@@ -12,9 +12,6 @@ use super::server::Reading;
 use super::wakeups::{StreamWaker, Wakeups};
 use crate::transport::{Replies, ReplyTo, Status, grpc};
 
-/// A stream of messages pauses while so much waits to be written.
-const MAX_UNSENT_BYTES: usize = 256 << 10;
-
 /// A larger buffer for bodies is given back to the system.
 const KEPT_BYTES: usize = 256 << 10;
 
@@ -231,7 +228,7 @@ impl Replies for Answers {
     }
 
     fn has_room(&self) -> bool {
-        self.buffers.unsent_bytes() < MAX_UNSENT_BYTES
+        self.buffers.unsent_bytes() < grpc::MAX_UNSENT_BYTES
     }
 }
 

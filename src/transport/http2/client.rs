@@ -15,9 +15,10 @@ use tokio::net::TcpStream;
 use super::framing::{Buffers, Framed};
 use super::stream::{Progress, Reply};
 use super::wakeups::{StreamWaker, Wakeups};
-use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, MAX_STREAMS, ROUNDS_PER_POLL, WINDOW_BYTES};
+use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
+use crate::transport::grpc::{MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError, Wiring};
 
 pub(super) struct Client {

@@ -15,17 +15,8 @@ mod wakeups;
 use std::sync::Arc;
 
 use super::{
-    Carries, Connection, LocalFuture, Server, Transport, TransportError, Wiring, connector, listener,
+    Carries, Connection, LocalFuture, Server, Transport, TransportError, Wiring, connector, grpc, listener,
 };
-
-/// The most calls in flight on a connection, and what a server announces as
-/// `SETTINGS_MAX_CONCURRENT_STREAMS`.
-const MAX_STREAMS: u16 = 1000;
-
-/// The flow-control window of each stream and of the connection, at both ends. A window below
-/// bandwidth × delay decides the throughput: with the default of 64 KiB a trial carried half as many
-/// large messages.
-const WINDOW_BYTES: u32 = 4 << 20;
 
 /// The largest header list taken.
 const MAX_HEADER_LIST_BYTES: u32 = 64 << 10;
@@ -51,7 +42,7 @@ impl Transport for Http2 {
     }
 
     fn max_in_flight(&self) -> usize {
-        MAX_STREAMS.into()
+        grpc::MAX_STREAMS.into()
     }
 
     fn connect<'a>(

@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answers::{Answers, Refusal};
 use super::framing::{self, Framed, FramingError};
 use super::wakeups::Wakeups;
-use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, MAX_STREAMS, ROUNDS_PER_POLL, WINDOW_BYTES};
+use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
+use crate::transport::grpc::{MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
     Handler, HandlerFactory, Incoming, LocalFuture, Replies, Server, TransportError, Wiring, listener,

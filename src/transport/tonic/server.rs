@@ -1,0 +1,119 @@
+//! The server's end: tonic's transport server for each connection, with one service for every path.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::net::{TcpListener, TcpStream};
+use tonic::body::Body;
+use tonic::server::Grpc;
+use tonic::transport::server::Connected;
+use tower_service::Service;
+
+use super::codec::RawCodec;
+use super::session::{Reply, Session};
+use crate::transport::counted::{Counted, Counters};
+use crate::transport::grpc::{MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::work_timer::WorkTimer;
+use crate::transport::{Handler, HandlerFactory, LocalFuture, Server, TransportError, Wiring, listener};
+
+pub(super) struct TonicServer {
+    pub(super) listener: TcpListener,
+    pub(super) local: SocketAddr,
+    pub(super) wiring: Arc<Wiring>,
+}
+
+impl Server for TonicServer {
+    fn address(&self) -> String {
+        self.local.to_string()
+    }
+
+    fn run(self: Box<Self>, handlers: HandlerFactory) -> LocalFuture<'static, TransportError> {
+        let Self { listener, wiring, .. } = *self;
+        let threads = wiring.server_threads;
+        let max_message_bytes = wiring.max_message_bytes;
+        Box::pin(listener::accept(listener, threads, move |stream| {
+            serve(stream, handlers(), max_message_bytes)
+        }))
+    }
+}
+
+/// Serves one connection until either end closes it.
+async fn serve(stream: TcpStream, handler: Box<dyn Handler>, max_message_bytes: usize) {
+    let session = Session::new(handler);
+    let counters = Arc::<Counters>::default();
+    let stream = Counted::new(stream, Arc::clone(&counters));
+    let service = Methods { session: Arc::clone(&session), max_message_bytes };
+    let incoming = futures_util::stream::iter([Ok::<_, Infallible>(stream)]);
+    // Spawns the connection's task and returns, for no more connections are to come.
+    let served = tonic::transport::Server::builder()
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(u32::from(MAX_STREAMS))
+        .http2_max_pending_accept_reset_streams(Some(MAX_STREAMS.into()))
+        .serve_with_incoming(service, incoming)
+        .await;
+    if served.is_ok() {
+        let mut timer = WorkTimer::default();
+        poll_fn(|cx| session.poll_work(cx, &counters, &mut timer)).await;
+    }
+}
+
+impl Connected for Counted {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// The service behind every path.
+#[derive(Clone)]
+struct Methods {
+    session: Arc<Session>,
+    max_message_bytes: usize,
+}
+
+impl Service<http::Request<Body>> for Methods {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let Self { session, max_message_bytes } = self.clone();
+        Box::pin(async move {
+            let method = Method { session, path: request.uri().path().into() };
+            let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(max_message_bytes);
+            Ok(grpc.server_streaming(method, request).await)
+        })
+    }
+}
+
+/// A method as tonic's generated code would have it.
+struct Method {
+    session: Arc<Session>,
+    path: String,
+}
+
+impl Service<tonic::Request<Bytes>> for Method {
+    type Response = tonic::Response<Reply>;
+    type Error = tonic::Status;
+    type Future = BoxFuture<Self::Response, tonic::Status>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), tonic::Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let reply = self.session.handle(&self.path, request.get_ref());
+        Box::pin(async move { reply.begun().await.map(tonic::Response::new) })
+    }
+}

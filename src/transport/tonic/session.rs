@@ -1,0 +1,190 @@
+//! A connection's handler, shared by the futures that tonic makes for its requests and by the task
+//! that lets the handler work. tonic wants everything to be `Send`, hence the lock.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::clock::now_ns;
+use crate::transport::counted::Counters;
+use crate::transport::work_timer::WorkTimer;
+use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status, grpc};
+
+/// A part of a reply: a message, or the status that ends it where that is an error.
+type Part = Result<Vec<u8>, tonic::Status>;
+
+/// What a connection's requests share.
+pub(super) struct Session {
+    state: Mutex<State>,
+    /// Bytes of messages that tonic has not taken.
+    unsent_bytes: Arc<AtomicUsize>,
+}
+
+struct State {
+    handler: Box<dyn Handler>,
+    calls: Calls,
+    /// Whether the handler took a message since it was last told to work.
+    has_handled: bool,
+    due_ns: Option<u64>,
+    worker: Option<Waker>,
+}
+
+/// The calls that wait for replies.
+struct Calls {
+    /// Unbounded, but a stream pauses while much is unsent, and HTTP/2 bounds the streams.
+    senders: HashMap<u64, UnboundedSender<Part>>,
+    next_id: u64,
+    unsent_bytes: Arc<AtomicUsize>,
+}
+
+impl Replies for Calls {
+    fn message(&mut self, to: ReplyTo, body: &mut Vec<u8>) {
+        let Some(sender) = self.senders.get(&to.id) else { return };
+        self.unsent_bytes.fetch_add(body.len(), Relaxed);
+        let length = body.len();
+        if sender.send(Ok(std::mem::take(body))).is_err() {
+            // The client gave up, which its stream tells.
+            self.unsent_bytes.fetch_sub(length, Relaxed);
+        }
+    }
+
+    fn end(&mut self, to: ReplyTo, status: Status) {
+        let Some(sender) = self.senders.remove(&to.id) else { return };
+        let code = grpc::code_of(&status);
+        if code != 0 {
+            let code = tonic::Code::from(i32::try_from(code).unwrap_or(2));
+            let _ = sender.send(Err(tonic::Status::new(code, status.message)));
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.unsent_bytes.load(Relaxed) < grpc::MAX_UNSENT_BYTES
+    }
+}
+
+impl Session {
+    pub(super) fn new(handler: Box<dyn Handler>) -> Arc<Self> {
+        let unsent_bytes = Arc::<AtomicUsize>::default();
+        let calls = Calls { senders: HashMap::new(), next_id: 0, unsent_bytes: Arc::clone(&unsent_bytes) };
+        let state = State { handler, calls, has_handled: false, due_ns: None, worker: None };
+        Arc::new(Self { state: Mutex::new(state), unsent_bytes })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a request to the handler; the reply comes as it is given.
+    pub(super) fn handle(self: &Arc<Self>, path: &str, body: &Bytes) -> Reply {
+        let mut guard = self.state();
+        let State { handler, calls, has_handled, worker, .. } = &mut *guard;
+        let reply_to = ReplyTo { peer: 0, id: calls.next_id };
+        calls.next_id += 1;
+        let (sender, parts) = unbounded_channel();
+        calls.senders.insert(reply_to.id, sender);
+        handler.handle(Incoming { reply_to, path: Some(path), body }, calls);
+        *has_handled = true;
+        let worker = worker.take();
+        drop(guard);
+        if let Some(worker) = worker {
+            worker.wake();
+        }
+        Reply { session: Arc::clone(self), reply_to, parts, first: None }
+    }
+
+    /// Lets the handler work until the connection is gone.
+    pub(super) fn poll_work(
+        &self,
+        cx: &mut Context<'_>,
+        counters: &Counters,
+        timer: &mut WorkTimer,
+    ) -> Poll<()> {
+        if counters.poll_gone(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut guard = self.state();
+        let State { handler, calls, has_handled, due_ns, worker } = &mut *guard;
+        *worker = Some(cx.waker().clone());
+        loop {
+            let is_due = due_ns.is_some_and(|due_ns| due_ns <= now_ns()) && calls.has_room();
+            if std::mem::take(has_handled) || is_due {
+                *due_ns = handler.work(calls);
+            }
+            let Some(due_ns) = *due_ns else { return Poll::Pending };
+            if due_ns <= now_ns() {
+                if calls.has_room() {
+                    // tonic's tasks write first.
+                    cx.waker().wake_by_ref();
+                }
+                // Where there is no room, taking a message wakes this task.
+                return Poll::Pending;
+            }
+            if ready!(timer.poll_until(cx, due_ns)).is_err() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    fn taken(&self, bytes: usize) {
+        let before = self.unsent_bytes.fetch_sub(bytes, Relaxed);
+        let limit = grpc::MAX_UNSENT_BYTES;
+        if before >= limit && before - bytes < limit {
+            let worker = self.state().worker.take();
+            if let Some(worker) = worker {
+                worker.wake();
+            }
+        }
+    }
+}
+
+/// The reply to a request as tonic takes it. Dropping it early is the client giving up.
+pub(super) struct Reply {
+    session: Arc<Session>,
+    reply_to: ReplyTo,
+    parts: UnboundedReceiver<Part>,
+    first: Option<Vec<u8>>,
+}
+
+impl Reply {
+    /// Waits for the first part, as tonic's unary calls do: the headers go out with it.
+    pub(super) async fn begun(mut self) -> Result<Self, tonic::Status> {
+        self.first = self.parts.recv().await.transpose()?;
+        Ok(self)
+    }
+}
+
+impl Stream for Reply {
+    type Item = Part;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Part>> {
+        let part = match self.first.take() {
+            Some(body) => Some(Ok(body)),
+            None => ready!(self.parts.poll_recv(cx)),
+        };
+        if let Some(Ok(body)) = &part {
+            self.session.taken(body.len());
+        }
+        Poll::Ready(part)
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        let mut bytes = self.first.take().map_or(0, |body| body.len());
+        self.parts.close();
+        while let Ok(part) = self.parts.try_recv() {
+            bytes += part.map_or(0, |body| body.len());
+        }
+        self.session.taken(bytes);
+        let mut state = self.session.state();
+        if state.calls.senders.remove(&self.reply_to.id).is_some() {
+            state.handler.cancelled(self.reply_to);
+        }
+    }
+}

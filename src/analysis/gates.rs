@@ -1,65 +1,8 @@
 //! Absolute gates: `p99 <= 5ms`.
 
-use super::ranking::judged_times;
-use super::units::{count, duration_ns, duration_us, rate_per_s};
-use crate::result::{CellResult, GateOutcome};
-
-/// What a gate looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// The median, in nanoseconds. Times are response times in an open loop, service times in a closed one.
-    P50,
-    /// The 90th percentile, in nanoseconds.
-    P90,
-    /// The 95th percentile, in nanoseconds.
-    P95,
-    /// The 99th percentile, in nanoseconds.
-    P99,
-    /// The 99.9th percentile, in nanoseconds.
-    P999,
-    /// The 99.99th percentile, in nanoseconds.
-    P9999,
-    /// The mean, in nanoseconds.
-    Mean,
-    /// The longest, in nanoseconds.
-    Max,
-    /// Failed calls.
-    Errors,
-    /// Answered calls per second.
-    Rate,
-    /// The client's processor time per call, in microseconds.
-    ClientCpu,
-    /// The server's processor time per call, in microseconds.
-    ServerCpu,
-}
-
-/// How a figure is compared with the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operator {
-    /// `<`
-    Less,
-    /// `<=`
-    AtMost,
-    /// `==`
-    Equal,
-    /// `>=`
-    AtLeast,
-    /// `>`
-    Greater,
-}
-
-/// A figure, a comparison and a limit in the metric's unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gate {
-    /// As the scenario spells it.
-    pub text: String,
-    /// What it looks at.
-    pub metric: Metric,
-    /// How.
-    pub operator: Operator,
-    /// The limit.
-    pub limit: f64,
-}
+use super::units::{count, duration_ns, rate_per_s};
+use crate::result::{CellResult, GateOutcome, LoadModel, Quantiles};
+use crate::scenario::{Figure, Gate, GateMetric, TimeKind};
 
 /// Every gate on every cell. A gate on an invalid cell, or on a figure that was not measured, is
 /// neither met nor missed.
@@ -68,56 +11,64 @@ pub fn evaluate_gates(gates: &[Gate], cells: &[CellResult]) -> Vec<GateOutcome> 
     let mut outcomes = Vec::new();
     for gate in gates {
         for cell in cells {
-            let (met, measured) = evaluate(gate, cell);
+            let value = figure(gate.metric, cell);
             outcomes.push(GateOutcome {
                 text: gate.text.clone(),
                 backend: cell.backend.clone(),
                 point: cell.point.clone(),
-                met,
-                measured,
+                met: value.filter(|_| cell.verdict.is_valid()).map(|value| gate.holds(value)),
+                measured: value.map(|value| in_units(gate.metric, value)),
             });
         }
     }
     outcomes
 }
 
-fn evaluate(gate: &Gate, cell: &CellResult) -> (Option<bool>, Option<String>) {
-    let Some(figure) = figure(gate.metric, cell) else { return (None, None) };
-    let met = match gate.operator {
-        Operator::Less => figure < gate.limit,
-        Operator::AtMost => figure <= gate.limit,
-        Operator::Equal => figure == gate.limit,
-        Operator::AtLeast => figure >= gate.limit,
-        Operator::Greater => figure > gate.limit,
-    };
-    (cell.verdict.is_valid().then_some(met), Some(in_units(gate.metric, figure)))
-}
-
-fn figure(metric: Metric, cell: &CellResult) -> Option<f64> {
-    let times = judged_times(cell);
-    let nanoseconds = |value: Option<u64>| value.map(|value| value as f64);
+fn figure(metric: GateMetric, cell: &CellResult) -> Option<f64> {
+    let figures = &cell.figures;
+    let failed = || figures.errors.values().sum::<u64>() as f64;
     match metric {
-        Metric::P50 => nanoseconds(times.p50),
-        Metric::P90 => nanoseconds(times.p90),
-        Metric::P95 => nanoseconds(times.p95),
-        Metric::P99 => nanoseconds(times.p99),
-        Metric::P999 => nanoseconds(times.p999),
-        Metric::P9999 => nanoseconds(times.p9999),
-        Metric::Mean => times.mean,
-        Metric::Max => nanoseconds(times.max),
-        Metric::Errors => cell.figures.calls.map(|_| cell.figures.errors.values().sum::<u64>() as f64),
-        Metric::Rate => cell.figures.rate_per_s,
-        Metric::ClientCpu => cell.figures.cpu_us_per_call.client,
-        Metric::ServerCpu => cell.figures.cpu_us_per_call.server,
+        GateMetric::Time { kind, figure } => {
+            let times = match kind {
+                // In a closed loop a call is due when it starts.
+                TimeKind::Response if cell.load.model == LoadModel::Closed => &figures.service_ns,
+                TimeKind::Response => &figures.response_ns,
+                TimeKind::Service => &figures.service_ns,
+                TimeKind::Wait => &figures.wait_ns,
+                TimeKind::Lag => &figures.lag_ns,
+            };
+            of_times(times, figure)
+        }
+        GateMetric::Errors => figures.calls.map(|_| failed()),
+        GateMetric::ErrorShare => figures.calls.map(|calls| {
+            let made = calls as f64 + failed();
+            if made > 0.0 { failed() / made } else { 0.0 }
+        }),
+        GateMetric::Rate => figures.rate_per_s,
     }
 }
 
-fn in_units(metric: Metric, figure: f64) -> String {
+fn of_times(times: &Quantiles, figure: Figure) -> Option<f64> {
+    let nanoseconds = match figure {
+        Figure::Mean => return times.mean,
+        Figure::Min => times.min,
+        Figure::P50 => times.p50,
+        Figure::P90 => times.p90,
+        Figure::P95 => times.p95,
+        Figure::P99 => times.p99,
+        Figure::P999 => times.p999,
+        Figure::P9999 => times.p9999,
+        Figure::Max => times.max,
+    };
+    nanoseconds.map(|nanoseconds| nanoseconds as f64)
+}
+
+fn in_units(metric: GateMetric, value: f64) -> String {
     match metric {
-        Metric::Errors => count(figure as u64),
-        Metric::Rate => rate_per_s(figure),
-        Metric::ClientCpu | Metric::ServerCpu => duration_us(figure),
-        _ => duration_ns(figure),
+        GateMetric::Errors => count(value as u64),
+        GateMetric::ErrorShare => format!("{:.3} %", value * 100.0),
+        GateMetric::Rate => rate_per_s(value),
+        GateMetric::Time { .. } => duration_ns(value),
     }
 }
 
@@ -126,6 +77,7 @@ mod tests {
     use super::*;
     use crate::analysis::{CellDescription, Limits, cell_from_rounds};
     use crate::result::{Reason, ReasonKind, Verdict};
+    use crate::scenario::Comparison;
 
     fn cell() -> CellResult {
         let mut cell = cell_from_rounds(CellDescription::default(), &[], &Limits::default());
@@ -136,39 +88,33 @@ mod tests {
         cell
     }
 
-    fn gate(metric: Metric, operator: Operator, limit: f64) -> Gate {
-        Gate { text: String::new(), metric, operator, limit }
+    fn gate(metric: GateMetric, comparison: Comparison, limit: f64) -> Gate {
+        Gate { text: String::new(), metric, comparison, limit }
     }
 
+    const P99: GateMetric = GateMetric::Time { kind: TimeKind::Response, figure: Figure::P99 };
+    const P999: GateMetric = GateMetric::Time { kind: TimeKind::Service, figure: Figure::P999 };
+
     #[test]
-    fn every_operator_compares_the_figure_with_the_limit() {
-        for (operator, below, equal, above) in [
-            (Operator::Less, false, false, true),
-            (Operator::AtMost, false, true, true),
-            (Operator::Equal, false, true, false),
-            (Operator::AtLeast, true, true, false),
-            (Operator::Greater, true, false, false),
+    fn a_gate_is_met_missed_or_not_decidable() {
+        for (gate, met, measured) in [
+            (gate(P99, Comparison::AtMost, 5e6), Some(true), Some("5.00 ms")),
+            (gate(P99, Comparison::Below, 5e6), Some(false), Some("5.00 ms")),
+            (gate(GateMetric::Errors, Comparison::Equal, 0.0), Some(true), Some("0")),
+            (gate(GateMetric::ErrorShare, Comparison::AtMost, 0.0), Some(true), Some("0.000 %")),
+            (gate(GateMetric::Rate, Comparison::AtLeast, 2_000.0), Some(false), Some("1.00 k/s")),
+            (gate(P999, Comparison::AtMost, 1e9), None, None),
         ] {
-            let met = |limit| evaluate(&gate(Metric::P99, operator, limit), &cell()).0;
-            assert_eq!(
-                [met(4e6), met(5e6), met(6e6)],
-                [Some(below), Some(equal), Some(above)],
-                "{operator:?}"
-            );
+            let outcome = &evaluate_gates(std::slice::from_ref(&gate), &[cell()])[0];
+            assert_eq!((outcome.met, outcome.measured.as_deref()), (met, measured), "{gate:?}");
         }
     }
 
     #[test]
-    fn a_figure_that_was_not_measured_is_neither_met_nor_missed() {
-        assert_eq!(evaluate(&gate(Metric::P999, Operator::AtMost, 1e9), &cell()), (None, None));
-        assert_eq!(evaluate(&gate(Metric::ServerCpu, Operator::AtMost, 1e9), &cell()), (None, None));
-    }
-
-    #[test]
-    fn an_invalid_cell_meets_no_gate_and_shows_what_was_measured() {
+    fn an_invalid_cell_decides_nothing_but_shows_what_was_measured() {
         let mut cell = cell();
-        cell.verdict = Verdict::of(vec![Reason { kind: ReasonKind::Unstable, detail: String::new() }]);
-        let outcome = evaluate(&gate(Metric::Errors, Operator::Equal, 0.0), &cell);
-        assert_eq!(outcome, (None, Some("0".into())));
+        cell.verdict = Verdict::of(vec![Reason { kind: ReasonKind::Failed, detail: String::new() }]);
+        let outcome = &evaluate_gates(&[gate(GateMetric::Rate, Comparison::AtLeast, 1.0)], &[cell])[0];
+        assert_eq!((outcome.met, outcome.measured.is_some()), (None, true));
     }
 }

@@ -16,7 +16,7 @@ mod verdict;
 
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use figures::figures;
-pub use gates::{Gate, Metric, Operator, evaluate_gates};
+pub use gates::evaluate_gates;
 pub use outcome::{Outcome, outcome_of_run};
 pub use overload::{Growth, wait_growth};
 pub use quantiles::{

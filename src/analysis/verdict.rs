@@ -5,6 +5,7 @@ use super::stability::unstable;
 use super::units::{count, duration_ns};
 use crate::result::hlog::Interval;
 use crate::result::{Figures, LoadModel, LoadRecord, Reason, ReasonKind, RoundResult};
+use crate::scenario::ErrorBudget;
 
 /// The generator may lag by this much at p99 before its figures are doubted.
 const LAG_FLOOR_NS: f64 = 200_000.0;
@@ -16,8 +17,8 @@ const CLIENT_STOPPED_NS: u64 = 200_000_000;
 /// What a scenario allows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Limits {
-    /// The part of the offered calls that may fail, from 0 to 1.
-    pub error_budget: f64,
+    /// How many calls of a round may fail.
+    pub errors: ErrorBudget,
 }
 
 /// Every reason why a finished round does not count; none where it does.
@@ -74,7 +75,7 @@ fn wrong_answers(round: &RoundResult) -> Option<Reason> {
 fn errors(round: &RoundResult, limits: &Limits) -> Option<Reason> {
     let failed = round.failed_calls();
     let made = round.calls.saturating_add(failed);
-    if failed == 0 || failed as f64 <= limits.error_budget * made as f64 {
+    if failed == 0 || limits.errors.allows(failed, made) {
         return None;
     }
     let classes: Vec<String> = round

@@ -4,19 +4,26 @@
 //! [`Child`] is our side of it; [`server`] starts a back end's server and waits for its first
 //! answer; [`placement`], [`resources`] and [`environment`](mod@environment) speak with the kernel.
 //!
-//! May import `protocol` and below (our own servers). It deliberately does not know how a call is made (the caller hands
-//! in a check for readiness), which rounds there are, or what a figure means.
+//! May import `protocol` (for our own servers), `record` and below. It deliberately does not know
+//! how a call is made (the caller hands in a check for readiness), which rounds there are, or what a
+//! figure means.
 
 mod child;
+pub mod environment;
 mod error;
 pub mod lifeline;
 mod output;
+pub mod peers;
 pub mod placement;
+mod port;
 pub mod process_tree;
+pub mod resources;
 mod serve;
+pub mod server;
 pub mod supervisor;
 
 pub use child::{Child, ChildSpec, NoLine, own_binary, use_binary};
+pub use environment::environment;
 pub use error::HostError;
 pub use lifeline::Exit;
 pub use serve::{Serve, ServeError, serve, serve_in_process};

@@ -9,24 +9,12 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-/// Where the client and the server of a round run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Placement {
-    /// Both on one core: no wake-up of another core in any figure.
-    Shared,
-    /// Each on cores of its own.
-    Split,
-    /// Wherever the kernel puts them.
-    Free,
-}
+use crate::rpc::Placement;
 
-impl Placement {
-    /// `split` where there are two cores, else `shared`.
-    #[must_use]
-    pub fn default_for(cores: usize) -> Self {
-        if cores >= 2 { Placement::Split } else { Placement::Shared }
-    }
+/// `split` where there are two cores, else `shared`.
+#[must_use]
+pub fn default_for(cores: usize) -> Placement {
+    if cores >= 2 { Placement::Split } else { Placement::Shared }
 }
 
 /// The CPUs of each process; an empty list is no restriction.
@@ -95,7 +83,7 @@ fn siblings(number: usize) -> Vec<usize> {
 }
 
 /// The kernel's list format: `0,4-6`.
-fn parse_list(text: &str) -> Vec<usize> {
+pub(super) fn parse_list(text: &str) -> Vec<usize> {
     let mut cpus = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -214,8 +202,8 @@ mod tests {
     fn split_is_refused_on_one_core_and_not_the_default_there() {
         let error = assign(Placement::Split, &cpus(1), 1, 1).unwrap_err();
         assert!(error.to_string().contains("use placement \"shared\""), "{error}");
-        assert_eq!(Placement::default_for(1), Placement::Shared);
-        assert_eq!(Placement::default_for(2), Placement::Split);
+        assert_eq!(default_for(1), Placement::Shared);
+        assert_eq!(default_for(2), Placement::Split);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement};
+
 /// When calls become due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -12,51 +14,6 @@ pub enum LoadModel {
     Closed,
     /// When the schedule says so, whatever the server does.
     Open,
-}
-
-/// How an open loop spaces its calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Arrivals {
-    /// Evenly.
-    Constant,
-    /// With exponentially distributed gaps.
-    Poisson,
-}
-
-/// How long a connection lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConnectionMode {
-    /// As long as the round.
-    #[default]
-    Persistent,
-    /// For one call.
-    PerCall,
-}
-
-/// On which cores client and server run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Placement {
-    /// On different ones.
-    #[default]
-    Split,
-    /// On one.
-    Shared,
-    /// Wherever the system puts them.
-    Free,
-}
-
-/// What an idle client or server thread does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Idle {
-    /// It sleeps, and its core may halt.
-    #[default]
-    Park,
-    /// It polls.
-    Spin,
 }
 
 /// How many messages are written at once: a number, or `"all"` that are ready.

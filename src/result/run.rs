@@ -45,13 +45,19 @@ pub struct ScenarioRecord {
 }
 
 /// The machine and the software on it. What could not be found out is null.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Environment {
     /// The processor's model.
     pub cpu: Option<String>,
-    /// Cores that this process may run on.
+    /// Cores that are online.
     pub cores: Option<u64>,
+    /// The cores that this process may run on.
+    pub allowed_cpus: Vec<usize>,
+    /// Whether cores run two threads at once.
+    pub smt: Option<bool>,
+    /// Cores' worth of time that the container may use; null without a quota.
+    pub container_cpu_quota: Option<f64>,
     /// The operating system's name.
     pub os: Option<String>,
     /// The kernel's release.

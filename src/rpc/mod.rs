@@ -4,6 +4,7 @@
 //! and deliberately knows no bytes (see `codec`), no sockets (see `transport`) and no methods of
 //! any protocol (see `protocol`).
 
+mod choice;
 mod error;
 pub mod random;
 mod service;
@@ -11,6 +12,8 @@ mod service_file;
 mod types;
 mod value;
 
+pub(crate) use choice::named_choice;
+pub use choice::{Arrivals, ConnectionMode, Idle, Placement};
 pub use error::{CallError, ErrorClass, Fault, FaultKind};
 pub use service::{Answer, Delay, Hold, Outcome, Service, ServiceMethod, Stall};
 pub use service_file::{ServiceFileError, from_json, to_json};

@@ -218,8 +218,8 @@ fn cell(
     let cpus = placement::assign(
         placement,
         &allowed,
-        server_threads as usize,
         point.load.client_threads as usize,
+        server_threads as usize,
     )
     .map_err(failed)?;
     let batch = if placement == Placement::Shared { SHARED_WRITE_BATCH } else { SPLIT_WRITE_BATCH };

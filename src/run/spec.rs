@@ -10,7 +10,7 @@ use crate::host::resources::{self, Usage};
 use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer};
 use crate::protocol::ProtocolError;
-use crate::result::{ContextSwitches, RoundResult, RssPeak, Switches};
+use crate::result::{ContextSwitches, RoundResult, RssPeak};
 use crate::scenario::{Backend, Generator, Idle, Links, Load, Placement, Workload};
 
 /// One round, for a client process.
@@ -115,12 +115,10 @@ struct Seen {
 
 impl Watch {
     fn look(&self, end: usize) {
-        let own = i32::try_from(std::process::id()).ok();
-        let server = self.server_pid.and_then(|pid| i32::try_from(pid).ok());
         if let Ok(mut seen) = self.seen.lock() {
             // Unreadable counters are null in the result.
-            seen.client[end] = own.and_then(|pid| resources::sample(pid).ok());
-            seen.server[end] = server.and_then(|pid| resources::sample(pid).ok());
+            seen.client[end] = resources::sample(std::process::id()).ok();
+            seen.server[end] = self.server_pid.and_then(|pid| resources::sample(pid).ok());
         }
     }
 }
@@ -137,24 +135,20 @@ impl Observer for Watch {
 
 impl Seen {
     fn fill(&self, round: &mut RoundResult) {
-        let cpu = |ends: &[Option<Usage>; 2]| match ends {
-            [Some(begin), Some(end)] => Some(end.cpu_ns.saturating_sub(begin.cpu_ns)),
+        let used = |ends: &[Option<Usage>; 2]| match ends {
+            [Some(begin), Some(end)] => Some(end.since(*begin)),
             _ => None,
         };
-        round.client_cpu_ns = cpu(&self.client);
-        round.server_cpu_ns = cpu(&self.server);
+        let (client, server) = (used(&self.client), used(&self.server));
+        round.client_cpu_ns = client.map(|usage| usage.cpu_ns);
+        round.server_cpu_ns = server.map(|usage| usage.cpu_ns);
         round.rss_peak_bytes = RssPeak {
-            client: self.client[1].as_ref().map(|usage| usage.rss_peak_bytes),
-            server: self.server[1].as_ref().map(|usage| usage.rss_peak_bytes),
+            client: client.map(|usage| usage.rss_peak_bytes),
+            server: server.map(|usage| usage.rss_peak_bytes),
         };
-        let switches = |ends: &[Option<Usage>; 2]| match ends {
-            [Some(begin), Some(end)] => Some(Switches {
-                voluntary: end.voluntary_switches.saturating_sub(begin.voluntary_switches),
-                involuntary: end.involuntary_switches.saturating_sub(begin.involuntary_switches),
-            }),
-            _ => None,
+        round.context_switches = ContextSwitches {
+            client: client.map(|usage| usage.context_switches),
+            server: server.map(|usage| usage.context_switches),
         };
-        round.context_switches =
-            ContextSwitches { client: switches(&self.client), server: switches(&self.server) };
     }
 }

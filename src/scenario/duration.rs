@@ -64,7 +64,7 @@ fn fraction_of(digits: &str, unit_ns: u64) -> Option<u64> {
     let mut ns = 0_u64;
     let mut unit_ns = unit_ns;
     for digit in digits.bytes() {
-        if unit_ns % 10 != 0 {
+        if !unit_ns.is_multiple_of(10) {
             return None;
         }
         unit_ns /= 10;

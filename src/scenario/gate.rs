@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::duration::parse_duration_ns;
-use super::load::named_choice;
+use crate::rpc::named_choice;
 
 /// The `[gates]` of a scenario.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ named_choice! {
 /// One expression of `slo`, as `p99 <= 5ms`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// As it was written.
+    /// As it was written, with single spaces.
     pub text: String,
     /// What is compared.
     pub metric: GateMetric,
@@ -176,9 +176,10 @@ named_choice! {
 }
 
 /// What an expression may look like, for messages.
-pub(super) const GRAMMAR: &str = "allowed: [response|service|wait|lag] min|mean|p50|p90|p95|p99|p999|p9999|max \
-     <=|<|>=|> a duration (\"p99 <= 5ms\"), errors <=|<|== a number or percentage (\"errors == 0\", \
-     \"errors <= 1%\"), rate >=|> calls per second (\"rate >= 1000/s\")";
+pub(super) const GRAMMAR: &str = "allowed:
+[response|service|wait|lag] min|mean|p50|p90|p95|p99|p999|p9999|max <=|<|>=|> DURATION, as \"p99 <= 5ms\"
+errors <=|<|== NUMBER or PERCENTAGE, as \"errors == 0\" or \"errors <= 1%\"
+rate >=|>|<=|< NUMBER/s, as \"rate >= 1000/s\"";
 
 /// Reads one expression.
 ///
@@ -210,7 +211,8 @@ pub(super) fn parse_gate(text: &str) -> Result<Gate, String> {
     if !fits {
         return Err(format!("\"{symbol}\" makes no sense with {left}"));
     }
-    Ok(Gate { text: text.trim().to_owned(), metric, comparison, limit })
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(Gate { text, metric, comparison, limit })
 }
 
 fn parse_time_metric(left: &str) -> Result<GateMetric, String> {
@@ -292,7 +294,7 @@ mod tests {
         ] {
             let gate = parse_gate(text).unwrap();
             assert_eq!((gate.metric, gate.comparison, gate.limit), (metric, comparison, limit), "{text}");
-            assert_eq!(gate.text, text.trim());
+            assert_eq!(gate.text, text.split_whitespace().collect::<Vec<_>>().join(" "));
         }
     }
 

@@ -1,8 +1,8 @@
 //! The load of a scenario, and which connections follow from it.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+
+pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement};
 
 /// How calls are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,86 +72,6 @@ pub enum Amount {
     Calls(u64),
     /// A time, in nanoseconds.
     DurationNs(u64),
-}
-
-/// Declares an enum whose values have names in scenario files, results and flags.
-macro_rules! named_choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// The name of every value, in the order of [`Self::ALL`].
-            pub const NAMES: &[&str] = &[$($text),+];
-
-            /// The name in scenarios, flags and results.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self { $($name::$variant => $text),+ }
-            }
-
-            /// The value of a name.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.name() == name)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    };
-}
-pub(super) use named_choice;
-
-named_choice! {
-    /// The gaps between the calls of an open load.
-    Arrivals {
-        /// All equal.
-        Constant = "constant",
-        /// Exponential: the arrivals of many users who know nothing of each other.
-        Poisson = "poisson",
-    }
-}
-
-named_choice! {
-    /// Whether connections are kept.
-    ConnectionMode {
-        /// Opened before the warm-up and kept.
-        Persistent = "persistent",
-        /// One connection for each call.
-        PerCall = "per-call",
-    }
-}
-
-named_choice! {
-    /// Which cores client and server get.
-    Placement {
-        /// Each side has cores of its own.
-        Split = "split",
-        /// Both sides on one core.
-        Shared = "shared",
-        /// Wherever the kernel puts them.
-        Free = "free",
-    }
-}
-
-named_choice! {
-    /// What a thread does that has nothing to do.
-    Idle {
-        /// Sleep until there is something.
-        Park = "park",
-        /// Poll, so that the core never halts.
-        Spin = "spin",
-    }
 }
 
 /// Connections and calls in flight on each.

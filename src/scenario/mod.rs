@@ -11,13 +11,17 @@
 
 mod backend;
 mod duration;
+pub mod embedded;
 mod error;
+mod find;
 mod gate;
 mod generate;
 mod load;
 mod method;
 mod names;
+mod overrides;
 mod read;
+mod schema;
 mod shape;
 mod sweep;
 
@@ -32,6 +36,8 @@ pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconcl
 pub use generate::{Generator, PlannedCall};
 pub use load::{Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement};
 pub use method::{MethodSpec, Mix, Returns, Workload};
+pub use overrides::{OverrideError, Overrides};
+pub use schema::json_schema;
 pub use shape::{Length, Shape};
 pub use sweep::{LoadPoint, Sweep};
 

@@ -184,10 +184,10 @@ fn errors_within_the_budget_are_allowed() {
     let result = round(&failing);
     let input = RoundInput { order: 0, histograms: None, outcome: Ok(&result) };
     let description = CellDescription { load: open(), ..CellDescription::default() };
-    for (error_budget, valid) in [(0.0, false), (0.005, false), (0.01, true)] {
-        let cell =
-            cell_from_rounds(description.clone(), std::slice::from_ref(&input), &Limits { error_budget });
-        assert_eq!(cell.verdict.is_valid(), valid, "{error_budget}");
+    for (share, valid) in [(0.0, false), (0.005, false), (0.01, true)] {
+        let errors = crate::scenario::ErrorBudget::Share(share);
+        let cell = cell_from_rounds(description.clone(), std::slice::from_ref(&input), &Limits { errors });
+        assert_eq!(cell.verdict.is_valid(), valid, "{share}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads `[backends]` and `[gates]`.
 
-use super::node::{Node, Read, Section, closest, join, quote};
+use super::node::{Node, Read, Section};
+use super::words::{closest, join, quote};
 use crate::scenario::gate::{GRAMMAR, parse_gate, parse_percent};
 use crate::scenario::{
     Backend, BackendKind, Catalogue, ErrorBudget, Gates, Hosting, Inconclusive, ServerUrl,

@@ -1,7 +1,7 @@
 //! What a key may hold, in words for messages.
 
 use super::keys::Kind;
-use super::node::join;
+use super::words::join;
 use crate::scenario::duration::format_duration_ns;
 
 impl Kind {

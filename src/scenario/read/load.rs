@@ -1,5 +1,6 @@
 //! Reads `[load]` and `[sweep]`.
 
+use super::methods::check_size;
 use super::node::{Node, Read, Section};
 use crate::scenario::{
     Amount, Arrivals, ConnectionMode, Idle, Load, LoadModel, MethodSpec, Mix, Placement, Sweep,
@@ -139,6 +140,13 @@ pub(super) fn read_sweep(section: Option<&Section<'_>>, methods: &[MethodSpec]) 
             .name_problem("there is nothing to size")
             .with_help("give a text or bytes parameter a `length`; that is what payload replaces"));
     }
+    let payload = |node: &Node<'_>| {
+        let bytes = node.unsigned()?;
+        for method in methods {
+            check_size(node, method.params.iter().map(|(_, shape)| shape), Some(bytes))?;
+        }
+        Ok(bytes)
+    };
     let named = |node: &Node<'_>| node.choice().map(str::to_owned);
     let modes = list(section, "connection_mode", named)?;
     let placements = list(section, "placement", named)?;
@@ -151,7 +159,7 @@ pub(super) fn read_sweep(section: Option<&Section<'_>>, methods: &[MethodSpec]) 
         connection_mode: modes.iter().filter_map(|name| ConnectionMode::from_name(name)).collect(),
         placement: placements.iter().filter_map(|name| Placement::from_name(name)).collect(),
         idle: idle.iter().filter_map(|name| Idle::from_name(name)).collect(),
-        payload: list(section, "payload", Node::unsigned)?,
+        payload: list(section, "payload", payload)?,
     })
 }
 

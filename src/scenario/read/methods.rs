@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::node::{Node, Read, Section, closest, join, quote};
+use super::node::{Node, Read, Section};
 use super::shapes::{check_name, min_beyond_max, read_kind, read_shape};
+use super::words::{closest, join, quote};
 use crate::rpc::{Delay, Hold, Stall};
 use crate::scenario::{MethodSpec, Mix, Returns, Shape};
 
@@ -25,7 +26,7 @@ fn read_method(node: &Node<'_>) -> Read<MethodSpec> {
             check_name(&param)?;
             params.push((Arc::from(param.name), read_shape(&param)?));
         }
-        check_size(node, params.iter().map(|(_, shape)| shape))?;
+        check_size(node, params.iter().map(|(_, shape)| shape), None)?;
     }
     let returns = match section.get("returns") {
         Some(node) => read_returns(node, &params)?,
@@ -61,8 +62,13 @@ fn check_method_name(node: &Node<'_>) -> Read<()> {
         .with_help("allowed: a letter or `_`, then letters, digits, `_`, `.` and `-`"))
 }
 
-fn check_size<'s>(node: &Node<'_>, shapes: impl Iterator<Item = &'s Shape>) -> Read<()> {
-    let bytes = shapes.fold(0_u64, |sum, shape| sum.saturating_add(shape.most_bytes(None)));
+/// Refuses arguments or answers that are too large for a message.
+pub(super) fn check_size<'s>(
+    node: &Node<'_>,
+    shapes: impl Iterator<Item = &'s Shape>,
+    payload_bytes: Option<u64>,
+) -> Read<()> {
+    let bytes = shapes.fold(0_u64, |sum, shape| sum.saturating_add(shape.most_bytes(payload_bytes)));
     if bytes <= MOST_CALL_BYTES {
         return Ok(());
     }
@@ -79,7 +85,7 @@ fn read_returns(node: &Node<'_>, params: &[(Arc<str>, Shape)]) -> Read<Returns> 
             return read_echo(first, params);
         }
         let shape = read_kind(first)?;
-        check_size(node, std::iter::once(&shape))?;
+        check_size(node, std::iter::once(&shape), None)?;
         return Ok(Returns::Drawn(shape));
     }
     Ok(Returns::Drawn(read_shape(node)?))

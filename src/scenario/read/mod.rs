@@ -5,9 +5,11 @@ mod backends;
 pub(super) mod keys;
 mod kind;
 mod load;
+mod method_keys;
 mod methods;
 mod node;
 mod shapes;
+mod words;
 
 use std::ops::Range;
 
@@ -16,6 +18,7 @@ use toml::de::DeValue;
 
 use self::keys::Kind;
 use self::node::{Node, Problem, Read, Section};
+pub(super) use self::words::{closest, join, quote};
 use super::error::Place;
 use super::{Catalogue, Scenario, ScenarioError};
 
@@ -112,6 +115,9 @@ fn read(file: &str, text: &str, catalogue: &dyn Catalogue) -> Read<Scenario> {
     let table = toml::Spanned::new(0..0, DeValue::Table(table.into_inner()));
     let root = Node::root(&table, &ROOT).section()?;
     let name = root.need("name")?.text()?;
+    if name.chars().any(char::is_control) {
+        return Err(root.need("name")?.problem("a name has no control characters"));
+    }
     let methods = methods::read_methods(root.need("methods")?)?;
     let mix = methods::read_mix(root.get("mix"), &methods)?;
     let sweep_section = root.get("sweep").map(Node::section).transpose()?;
@@ -152,20 +158,13 @@ fn check_cells(
             .with_help(format!("at most {MOST_CELLS}: make lists shorter")));
     }
     let load = root.get("load").map(Node::section).transpose()?;
-    for point in scenario.load_points() {
-        for backend in &scenario.backends {
-            let Err(error) = point.load.links(catalogue.max_in_flight(&backend.kind)) else { continue };
-            let at = sweep.and_then(|sweep| sweep.get(error.key));
-            let at = at.or_else(|| load.as_ref().and_then(|load| load.get(error.key)));
-            let at = at.or_else(|| root.get("load")).or_else(|| root.get("sweep")).unwrap_or(root.node());
-            let gap = if point.label.is_empty() { "" } else { " at " };
-            return Err(at
-                .problem(format!("{} (back end {}{gap}{})", error.message, backend.name, point.label))
-                .with_help(
-                    "connections × in_flight must be at least concurrency; HTTP/1 has in_flight = 1; \
-                     leave both out to let them follow from the load",
-                ));
-        }
-    }
-    Ok(())
+    let Some((point, backend, error)) = scenario.first_bad_link(catalogue) else { return Ok(()) };
+    let at = sweep.and_then(|sweep| sweep.get(error.key));
+    let at = at.or_else(|| load.as_ref().and_then(|load| load.get(error.key)));
+    let at = at.or_else(|| root.get("load")).or_else(|| root.get("sweep")).unwrap_or(root.node());
+    let gap = if point.label.is_empty() { "" } else { " at " };
+    Err(at.problem(format!("{} (back end {backend}{gap}{})", error.message, point.label)).with_help(
+        "leave connections and in_flight out to let them follow from the load (HTTP/1: one call per \
+         connection; else many on one)",
+    ))
 }

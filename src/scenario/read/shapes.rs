@@ -6,8 +6,9 @@ use base64::Engine as _;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::keys::BARE_TYPES;
-use super::node::{Node, Problem, Read, Section, closest, join, quote};
+use super::method_keys::BARE_TYPES;
+use super::node::{Node, Problem, Read, Section};
+use super::words::{closest, join, quote};
 use crate::rpc::{Type, Value, parse_rfc3339};
 use crate::scenario::{Length, Shape};
 

@@ -1,0 +1,163 @@
+//! What a process and everything below it has used: CPU time, memory, context switches.
+//!
+//! CPU time is the process's CPU clock (clock_getcpuclockid(3)): the same nanosecond counters of the
+//! scheduler that `/proc/PID/task/*/schedstat` shows, summed over the threads, and with the threads
+//! that have already ended, which schedstat forgets. Where that clock cannot be read, it is the sum
+//! over schedstat, but at least `utime + stime` of `/proc/PID/stat`, which counts ended threads in
+//! ticks of 10 ms. Children that ended and were waited for count by `cutime + cstime` in both cases.
+//!
+//! Sampling costs a few reads per process and thread; take the difference of two samples.
+
+use std::io;
+
+use nix::sys::time::TimeValLike as _;
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+use procfs::process::{Process, Stat};
+use serde::{Deserialize, Serialize};
+
+use super::process_tree::descendants_at_a_glance;
+use crate::result::Switches;
+
+/// What a process tree has used since it was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// User and system time, in nanoseconds.
+    pub cpu_ns: u64,
+    /// The highest resident memory of each living process, added up (`VmHWM`).
+    pub rss_peak_bytes: u64,
+    /// Context switches of the living threads.
+    pub context_switches: Switches,
+}
+
+impl Usage {
+    /// What was used since an earlier sample; the peak of memory is the later one. Never below 0,
+    /// although a process that ended in between takes its switches along.
+    #[must_use]
+    pub fn since(self, earlier: Usage) -> Usage {
+        Usage {
+            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
+            rss_peak_bytes: self.rss_peak_bytes,
+            context_switches: Switches {
+                voluntary: self.context_switches.voluntary.saturating_sub(earlier.context_switches.voluntary),
+                involuntary: self
+                    .context_switches
+                    .involuntary
+                    .saturating_sub(earlier.context_switches.involuntary),
+            },
+        }
+    }
+}
+
+/// The usage of `pid` and all its descendants.
+///
+/// # Errors
+/// `NotFound` where there is no such process (any more). Descendants that end while they are read
+/// are left out.
+pub fn sample(pid: u32) -> io::Result<Usage> {
+    let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no process {pid}"));
+    let root = i32::try_from(pid).map_err(|_| missing())?;
+    let mut usage = one_process(root).ok_or_else(missing)?;
+    for below in descendants_at_a_glance(root).into_iter().filter_map(one_process) {
+        usage.cpu_ns += below.cpu_ns;
+        usage.rss_peak_bytes += below.rss_peak_bytes;
+        usage.context_switches.voluntary += below.context_switches.voluntary;
+        usage.context_switches.involuntary += below.context_switches.involuntary;
+    }
+    Ok(usage)
+}
+
+fn one_process(pid: i32) -> Option<Usage> {
+    let process = Process::new(pid).ok()?;
+    let stat = process.stat().ok()?;
+    let waited_for = ticks_ns(u64::try_from(stat.cutime + stat.cstime).unwrap_or(0));
+    let own = cpu_clock_ns(pid).unwrap_or_else(|| cpu_from_proc_ns(&process, &stat));
+    // None for a process that has ended and is not yet waited for.
+    let rss_kib = process.status().ok().and_then(|status| status.vmhwm).unwrap_or(0);
+    Some(Usage {
+        cpu_ns: own + waited_for,
+        rss_peak_bytes: rss_kib * 1024,
+        context_switches: context_switches(&process),
+    })
+}
+
+fn cpu_clock_ns(pid: i32) -> Option<u64> {
+    let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
+    u64::try_from(clock_gettime(clock).ok()?.num_nanoseconds()).ok()
+}
+
+fn cpu_from_proc_ns(process: &Process, stat: &Stat) -> u64 {
+    let tasks = process.tasks().into_iter().flatten().flatten();
+    let living = tasks.filter_map(|task| task.schedstat().ok()).map(|schedstat| schedstat.sum_exec_runtime);
+    living.sum::<u64>().max(ticks_ns(stat.utime + stat.stime))
+}
+
+fn ticks_ns(ticks: u64) -> u64 {
+    ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
+}
+
+fn context_switches(process: &Process) -> Switches {
+    let mut switches = Switches::default();
+    for status in process.tasks().into_iter().flatten().flatten().filter_map(|task| task.status().ok()) {
+        switches.voluntary += status.voluntary_ctxt_switches.unwrap_or(0);
+        switches.involuntary += status.nonvoluntary_ctxt_switches.unwrap_or(0);
+    }
+    switches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader};
+
+    fn burn(at_least_ns: u64) {
+        let start = clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().num_nanoseconds();
+        let goal = start + i64::try_from(at_least_ns).unwrap();
+        while clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().num_nanoseconds() < goal {}
+    }
+
+    #[test]
+    fn time_of_threads_that_have_ended_counts() {
+        let before = sample(std::process::id()).unwrap();
+        std::thread::spawn(|| burn(30_000_000)).join().unwrap();
+        let used = sample(std::process::id()).unwrap().since(before);
+        assert!(used.cpu_ns >= 30_000_000, "{used:?}");
+        assert!(used.rss_peak_bytes > 1_000_000, "{used:?}");
+    }
+
+    #[test]
+    fn a_child_of_a_child_counts() {
+        let script =
+            "sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo done; exec sleep 100' & wait";
+        let mut child = std::process::Command::new("setsid")
+            .args(["sh", "-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let used = sample(child.id()).unwrap();
+        assert!(used.cpu_ns > 5_000_000, "{used:?}");
+        assert!(used.context_switches.voluntary > 0, "{used:?}");
+        let pid = i32::try_from(child.id()).unwrap();
+        for below in descendants_at_a_glance(pid) {
+            nix::sys::signal::kill(Pid::from_raw(below), nix::sys::signal::SIGKILL).unwrap();
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_files_in_proc_are_a_good_substitute_for_the_clock() {
+        burn(50_000_000);
+        let process = Process::myself().unwrap();
+        let from_proc = cpu_from_proc_ns(&process, &process.stat().unwrap());
+        let from_clock = cpu_clock_ns(process.pid()).unwrap();
+        assert!(from_proc > from_clock / 2 && from_proc < 2 * from_clock, "{from_proc} {from_clock}");
+    }
+
+    #[test]
+    fn a_process_that_does_not_exist_is_an_error() {
+        assert_eq!(sample(u32::MAX).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(sample(4_194_305).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,175 @@
+//! What the command line replaces in a scenario. The rules are those of the file.
+
+use super::{Amount, Arrivals, Catalogue, LinkError, LoadModel, LoadPoint, Mix, Placement, Scenario};
+
+/// Values that replace those of the file; `None` keeps them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Overrides {
+    /// `--rounds`.
+    pub rounds: Option<u32>,
+    /// `--calls`. A sequence is then cut short or repeated.
+    pub calls: Option<u64>,
+    /// `--duration`, in nanoseconds. A sequence is then repeated until the time is over.
+    pub duration_ns: Option<u64>,
+    /// `--warmup`.
+    pub warmup: Option<Amount>,
+    /// `--concurrency`; makes the load closed and replaces a sweep of concurrencies or rates.
+    pub concurrency: Option<u32>,
+    /// `--rate`, in calls per second; makes the load open and replaces a sweep of either.
+    pub rate_per_s: Option<f64>,
+    /// `--placement`; replaces a sweep of placements.
+    pub placement: Option<Placement>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+}
+
+/// An override that the scenario does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{flag}: {message}")]
+pub struct OverrideError {
+    /// The flag to blame.
+    pub flag: &'static str,
+    /// Why.
+    pub message: String,
+}
+
+fn refuse(flag: &'static str, message: impl Into<String>) -> OverrideError {
+    OverrideError { flag, message: message.into() }
+}
+
+impl Scenario {
+    /// Replaces what the command line says, and checks again that all fits together. On an error
+    /// the scenario may be changed in part: it is not to be used.
+    ///
+    /// # Errors
+    /// The flag that cannot be, and why.
+    pub fn override_with(
+        &mut self,
+        overrides: &Overrides,
+        catalogue: &dyn Catalogue,
+    ) -> Result<(), OverrideError> {
+        let sequence = matches!(self.mix, Mix::Sequence(_));
+        if overrides.calls.is_some() && overrides.duration_ns.is_some() {
+            return Err(refuse("--duration", "--calls and --duration exclude each other"));
+        }
+        if overrides.concurrency.is_some() && overrides.rate_per_s.is_some() {
+            return Err(refuse("--rate", "--concurrency and --rate exclude each other"));
+        }
+        if let Some(concurrency) = overrides.concurrency {
+            if concurrency == 0 {
+                return Err(refuse("--concurrency", "must be at least 1"));
+            }
+            if sequence && concurrency > 1 {
+                return Err(refuse("--concurrency", "the scenario's sequence has one call in flight"));
+            }
+            self.load.model = LoadModel::Closed { concurrency };
+            self.sweep.concurrency.clear();
+            self.sweep.rate_per_s.clear();
+        }
+        if let Some(rate_per_s) = overrides.rate_per_s {
+            if !rate_per_s.is_finite() || rate_per_s <= 0.0 {
+                return Err(refuse("--rate", "must be a positive number of calls per second"));
+            }
+            if sequence {
+                return Err(refuse("--rate", "the scenario's sequence is closed, one call in flight"));
+            }
+            let arrivals = match self.load.model {
+                LoadModel::Open { arrivals, .. } => arrivals,
+                LoadModel::Closed { .. } => Arrivals::Constant,
+            };
+            self.load.model = LoadModel::Open { rate_per_s, arrivals };
+            self.sweep.concurrency.clear();
+            self.sweep.rate_per_s.clear();
+        }
+        self.override_lengths(overrides)?;
+        if let Some(placement) = overrides.placement {
+            self.load.placement = Some(placement);
+            self.sweep.placement.clear();
+        }
+        self.seed = overrides.seed.unwrap_or(self.seed);
+        let flag = if overrides.rate_per_s.is_some() { "--rate" } else { "--concurrency" };
+        match self.first_bad_link(catalogue) {
+            Some((_, backend, error)) => Err(refuse(flag, format!("{error} (back end {backend})"))),
+            None => Ok(()),
+        }
+    }
+
+    fn override_lengths(&mut self, overrides: &Overrides) -> Result<(), OverrideError> {
+        if let Some(rounds) = overrides.rounds {
+            if rounds == 0 {
+                return Err(refuse("--rounds", "must be at least 1"));
+            }
+            self.load.rounds = rounds;
+        }
+        match (overrides.calls, overrides.duration_ns) {
+            (Some(0), _) => return Err(refuse("--calls", "must be at least 1")),
+            (_, Some(0)) => return Err(refuse("--duration", "must be longer than 0")),
+            (Some(calls), _) => self.load.length = Amount::Calls(calls),
+            (None, Some(ns)) => self.load.length = Amount::DurationNs(ns),
+            (None, None) => {}
+        }
+        self.load.warmup = overrides.warmup.unwrap_or(self.load.warmup);
+        Ok(())
+    }
+
+    /// The first load point and back end whose connections cannot be, if there is one.
+    pub(super) fn first_bad_link(&self, catalogue: &dyn Catalogue) -> Option<(LoadPoint, &str, LinkError)> {
+        self.load_points().into_iter().find_map(|point| {
+            self.backends.iter().find_map(|backend| {
+                let error = point.load.links(catalogue.max_in_flight(&backend.kind)).err()?;
+                Some((point.clone(), &*backend.name, error))
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Fixed;
+    use super::*;
+
+    fn overridden(scenario: &str, overrides: &Overrides) -> Result<Scenario, &'static str> {
+        let mut scenario =
+            Scenario::find_under(std::path::Path::new("/nonexistent"), scenario, &Fixed).unwrap();
+        scenario.override_with(overrides, &Fixed).map_err(|error| error.flag)?;
+        Ok(scenario)
+    }
+
+    #[test]
+    fn overrides_replace_the_values_of_the_file() {
+        let overrides = Overrides {
+            rounds: Some(7),
+            calls: Some(9),
+            warmup: Some(Amount::Calls(0)),
+            rate_per_s: Some(500.0),
+            placement: Some(Placement::Shared),
+            seed: Some(u64::MAX),
+            ..Overrides::default()
+        };
+        let scenario = overridden("quick", &overrides).unwrap();
+        assert_eq!(scenario.load.model, LoadModel::Open { rate_per_s: 500.0, arrivals: Arrivals::Constant });
+        assert_eq!((scenario.load.rounds, scenario.load.length), (7, Amount::Calls(9)));
+        assert_eq!((scenario.load.placement, scenario.seed), (Some(Placement::Shared), u64::MAX));
+    }
+
+    #[test]
+    fn a_sequence_can_be_cut_but_not_driven_in_parallel() {
+        let default = Overrides::default();
+        assert!(overridden("seed", &Overrides { calls: Some(10), ..default }).is_ok());
+        assert!(overridden("seed", &Overrides { concurrency: Some(1), ..default }).is_ok());
+        for (overrides, flag) in [
+            (Overrides { concurrency: Some(2), ..default }, "--concurrency"),
+            (Overrides { concurrency: Some(0), ..default }, "--concurrency"),
+            (Overrides { rate_per_s: Some(10.0), ..default }, "--rate"),
+            (Overrides { rounds: Some(0), ..default }, "--rounds"),
+            (Overrides { calls: Some(0), ..default }, "--calls"),
+            (Overrides { calls: Some(1), duration_ns: Some(1), ..default }, "--duration"),
+        ] {
+            assert_eq!(overridden("seed", &overrides).err(), Some(flag), "{overrides:?}");
+        }
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let overrides = Overrides { rate_per_s: Some(rate), ..default };
+            assert_eq!(overridden("quick", &overrides).err(), Some("--rate"));
+        }
+    }
+}

@@ -250,7 +250,7 @@ impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = now_ns();
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
-            Asked::Call { call, method, arguments } => self.call(call, method, arguments, at_ns, replies),
+            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, at_ns, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);

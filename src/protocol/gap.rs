@@ -191,12 +191,12 @@ impl ServerEnvelope for GapServer {
         if self.context.carries.method {
             let method = incoming.path.and_then(|path| path.strip_prefix(&*self.prefix));
             return match method {
-                Some(method) => Asked::Call { call, method, arguments: rest },
+                Some(method) => Asked::Call { call, method: method.into(), arguments: rest },
                 None => refused(StatusKind::UnknownMethod, "no such service"),
             };
         }
         match take_text(&mut rest) {
-            Some(method) => Asked::Call { call, method, arguments: rest },
+            Some(method) => Asked::Call { call, method: method.into(), arguments: rest },
             None => {
                 let mut body = Vec::new();
                 let status = self.fault(

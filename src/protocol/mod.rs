@@ -10,6 +10,7 @@ mod gap;
 mod once;
 pub mod registry;
 mod session;
+mod xmlrpc;
 mod zerorpc;
 
 pub use dispatch::Dispatcher;
@@ -17,6 +18,7 @@ pub use once::call_once;
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -183,7 +185,7 @@ pub enum Asked<'a> {
         /// Its key.
         call: CallKey,
         /// The method's name.
-        method: &'a str,
+        method: Cow<'a, str>,
         /// The codec's bytes.
         arguments: &'a [u8],
     },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Dispatcher, Envelope, gap, zerorpc};
+use super::{Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -26,6 +26,14 @@ pub struct Row {
 
 /// The named protocols.
 pub const NAMED: &[Row] = &[
+    Row {
+        name: "xmlrpc",
+        scheme: "xmlrpc+http",
+        codec: "xml",
+        transport: "http1",
+        envelope: xmlrpc::envelope,
+        msgpack_time: true,
+    },
     Row {
         name: "zerorpc",
         scheme: "zerorpc+tcp",

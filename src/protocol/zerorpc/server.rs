@@ -193,7 +193,7 @@ impl Server {
         let call = Call { reply_to, id, version, indexed: false, credit: 1 };
         let slot = self.channels.open(now_ns, version.first, call);
         self.unindexed += 1;
-        Asked::Call { call: CallKey { reply_to, slot }, method, arguments: event.args }
+        Asked::Call { call: CallKey { reply_to, slot }, method: method.into(), arguments: event.args }
     }
 }
 

@@ -135,7 +135,7 @@ fn the_method_and_its_arguments_are_handed_on_as_they_are() {
     let mut server = server();
     match ask(&mut server, 1, &body, 0) {
         Asked::Call { method, arguments, .. } => {
-            assert_eq!((method, arguments), ("sendObj", &b"\x91\xa1y"[..]));
+            assert_eq!((&*method, arguments), ("sendObj", &b"\x91\xa1y"[..]));
         }
         other => panic!("{other:?}"),
     }

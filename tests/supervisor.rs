@@ -295,3 +295,43 @@ ours.recv(1000)
     parent.wait().unwrap();
     below.into_iter().for_each(wait_until_gone);
 }
+
+/// Not a test by itself: the body of the parent that the next test kills.
+#[test]
+fn a_parent_of_three() {
+    if std::env::var_os("WIREBENCH_TEST_PARENT").is_none() {
+        return;
+    }
+    let daemon = format!("{DAEMON}\ntime.sleep(100)");
+    let children = [shell("echo $$; exec sleep 100"), shell("echo $$; exec sleep 100"), python(&daemon)];
+    for child in &children {
+        println!("pids {} {} {}", pids(child, 1)[0], child.pid(), child.supervisor_pid());
+    }
+    println!("all");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn nothing_survives_a_harness_with_several_children_that_is_killed() {
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_parent_of_three", "--nocapture"])
+        .env("WIREBENCH_TEST_PARENT", "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(parent.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut below: Vec<i32> = Vec::new();
+    for line in lines.take_while(|line| line != "all") {
+        // The test harness's own words may stand before ours.
+        if let Some((_, listed)) = line.split_once("pids ") {
+            below.extend(listed.split_whitespace().map(|pid| pid.parse::<i32>().unwrap()));
+        }
+    }
+    assert_eq!(below.len(), 9);
+    assert!(below.iter().all(|&pid| !is_gone(pid)));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    below.into_iter().for_each(wait_until_gone);
+}

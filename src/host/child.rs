@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 
 use super::lifeline::{Exit, Message};
 use super::output::{Output, Tail};
-use super::supervisor::{GRACE, INSISTENCE};
+use super::supervisor::{GRACE, INSISTENCE, OWN_PROGRAM};
 use super::{HostError, process_tree};
 
 /// How long a supervisor may take to say that the command runs: two program starts, on a machine
@@ -49,7 +49,7 @@ pub fn own_binary() -> PathBuf {
     if let Some(path) = BINARY.get() {
         return path.clone();
     }
-    let running = Path::new("/proc/self/exe");
+    let running = Path::new(OWN_PROGRAM);
     if running.exists() {
         return running.to_path_buf();
     }
@@ -98,8 +98,10 @@ impl ChildSpec {
     }
 
     fn shown(&self) -> String {
-        let words = std::iter::once(&self.program).chain(&self.args);
-        words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        let program =
+            if self.program == OWN_PROGRAM { "wirebench".as_ref() } else { self.program.as_os_str() };
+        let words = std::iter::once(program).chain(self.args.iter().map(OsString::as_os_str));
+        words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
     }
 }
 

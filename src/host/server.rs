@@ -117,7 +117,6 @@ fn start_ours(
     service: &Path,
     ready: Ready<'_>,
 ) -> Result<(String, Child), HostError> {
-    let begun = Instant::now();
     let args = args.iter().map(|arg| arg.replace("{service}", &service.to_string_lossy()));
     let command = ChildSpec {
         env: vec![("WIREBENCH_SERVICE".into(), service.into())],
@@ -125,6 +124,7 @@ fn start_ours(
         ..ChildSpec::new(own_binary()).args(args)
     };
     let mut child = Child::start(&command)?;
+    let begun = Instant::now();
     let line = match child.next_line(begun + spec.ready_timeout) {
         Ok(line) => line,
         Err(NoLine::Ended) => return Err(died(spec, &mut child)),
@@ -155,8 +155,8 @@ fn start_foreign(
     loop {
         let port = port::free_port(HOST).map_err(HostError::io("find a free port"))?;
         let address = format!("{HOST}:{port}");
-        let begun = Instant::now();
         let mut child = start_command(spec, argv, port, scratch)?;
+        let begun = Instant::now();
         let failure = match wait_until_ready(spec, begun, &address, &mut child, ready) {
             Ok(()) if !died_of_a_lost_port(&child, port) => return Ok((address, child)),
             Ok(()) => died(spec, &mut child),

@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -33,6 +34,10 @@ use super::{placement, process_tree};
 
 /// How long processes have between SIGTERM and SIGKILL, where the parent ends the command.
 pub const GRACE: Duration = Duration::from_millis(200);
+
+/// The running program, whatever has become of its file. A child that is about to become another
+/// program is still this one, so the path works in a command, too.
+pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// How long the supervisor insists with SIGKILL. Only a process that the kernel cannot end (stuck
 /// in a driver) outlasts it, and then nobody can help.
@@ -270,7 +275,12 @@ fn start(cpus: &[usize], stdin_file: Option<&Path>, command: &[OsString]) -> Res
                 .map_err(|error| StartError::new(format!("cannot open {}: {error}", path.display())))?,
         ),
     };
-    let child = Command::new(program).args(args).stdin(stdin).spawn();
+    let mut command = Command::new(program);
+    command.args(args).stdin(stdin);
+    if program == OWN_PROGRAM {
+        command.arg0("wirebench");
+    }
+    let child = command.spawn();
     child.map(|child| child.id()).map_err(|error| StartError {
         reason: error.to_string(),
         missing: error.kind() == io::ErrorKind::NotFound,

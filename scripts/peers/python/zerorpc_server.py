@@ -40,6 +40,7 @@ def main():
         server.bind("tcp://%s:%d" % (args.host, args.port))
     except zmq.ZMQError as error:
         service.cannot_listen(args.host, args.port, error)
+    # zerorpc does not say where it listens; the socket inside does.
     endpoint = server._events._socket.getsockopt(zmq.LAST_ENDPOINT).decode().rstrip("\0")
     gevent.signal_handler(signal.SIGTERM, server.stop)
     service.listening(args.host, int(endpoint.rsplit(":", 1)[1]), "zerorpc")

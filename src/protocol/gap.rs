@@ -47,13 +47,13 @@ pub(super) fn envelope() -> Arc<dyn Envelope> {
 struct Gap;
 
 impl Envelope for Gap {
-    fn route(&self, service: &Service, codec_media_type: &str) -> Route {
+    fn route(&self, service: &Service, media_type: &str) -> Route {
         let path = |method: &crate::rpc::ServiceMethod| {
             format!("/wirebench.{}/{}", service.name, method.method.name)
         };
         Route {
             paths: service.methods.iter().map(path).collect(),
-            media_type: codec_media_type.to_owned(),
+            media_type: media_type.to_owned(),
             id_frame: true,
         }
     }

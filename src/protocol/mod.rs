@@ -38,7 +38,7 @@ pub struct Context {
 /// The envelope of a protocol: makes the state machines of both ends.
 pub trait Envelope: Debug + Send + Sync {
     /// How the transport has to be wired for a service.
-    fn route(&self, service: &Service, codec_media_type: &str) -> Route;
+    fn route(&self, service: &Service, media_type: &str) -> Route;
 
     /// Whether the envelope can carry a service's names.
     ///

@@ -20,9 +20,14 @@ pub struct Row {
     pub transport: &'static str,
     /// Makes the envelope.
     pub envelope: fn() -> Arc<dyn Envelope>,
+    /// The media type, where it is not the codec's.
+    pub media_type: Option<&'static str>,
     /// Whether MessagePack may carry times.
     pub msgpack_time: bool,
 }
+
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, Content-Type.
+const GRPC: &str = "application/grpc";
 
 /// The named protocols.
 pub const NAMED: &[Row] = &[
@@ -32,6 +37,7 @@ pub const NAMED: &[Row] = &[
         codec: "xml",
         transport: "http1",
         envelope: xmlrpc::envelope,
+        media_type: None,
         msgpack_time: true,
     },
     Row {
@@ -40,6 +46,7 @@ pub const NAMED: &[Row] = &[
         codec: "msgpack",
         transport: "zmq",
         envelope: zerorpc::envelope,
+        media_type: None,
         msgpack_time: false,
     },
     Row {
@@ -48,6 +55,16 @@ pub const NAMED: &[Row] = &[
         codec: "protobuf",
         transport: "http2",
         envelope: gap::envelope,
+        media_type: Some(GRPC),
+        msgpack_time: true,
+    },
+    Row {
+        name: "grpc-tonic",
+        scheme: "grpc-tonic+http",
+        codec: "protobuf",
+        transport: "http2-tonic",
+        envelope: gap::envelope,
+        media_type: Some(GRPC),
         msgpack_time: true,
     },
     Row {
@@ -56,6 +73,7 @@ pub const NAMED: &[Row] = &[
         codec: "postcard",
         transport: "tcp",
         envelope: gap::envelope,
+        media_type: None,
         msgpack_time: true,
     },
     Row {
@@ -64,6 +82,7 @@ pub const NAMED: &[Row] = &[
         codec: "postcard",
         transport: "null",
         envelope: gap::envelope,
+        media_type: None,
         msgpack_time: true,
     },
 ];
@@ -79,6 +98,8 @@ pub struct Protocol {
     pub envelope: Arc<dyn Envelope>,
     /// The transport.
     pub transport: &'static dyn Transport,
+    /// The media type of requests and replies.
+    pub media_type: &'static str,
 }
 
 /// A protocol that cannot be used as asked.
@@ -131,6 +152,9 @@ pub fn named(name: &str, xmlrpc_i8: bool) -> Result<Protocol, ProtocolError> {
     let mut protocol = free_pair_with(row.codec, row.transport, &options)?;
     protocol.name = Some(row.name);
     protocol.envelope = (row.envelope)();
+    if let Some(media_type) = row.media_type {
+        protocol.media_type = media_type;
+    }
     Ok(protocol)
 }
 
@@ -143,20 +167,18 @@ pub fn free_pair(codec: &str, transport: &str, xmlrpc_i8: bool) -> Result<Protoc
 }
 
 fn free_pair_with(codec: &str, transport: &str, options: &codec::Options) -> Result<Protocol, ProtocolError> {
-    Ok(Protocol {
-        name: None,
-        codec: codec::by_name(codec, options).ok_or_else(|| ProtocolError::Unknown {
-            what: "codec",
-            name: codec.into(),
-            allowed: names(codec::ALL.iter().map(|entry| entry.name)),
-        })?,
-        envelope: gap::envelope(),
-        transport: transport::by_name(transport).ok_or_else(|| ProtocolError::Unknown {
-            what: "transport",
-            name: transport.into(),
-            allowed: names(transport::ALL.iter().map(|transport| transport.name())),
-        })?,
-    })
+    let codec = codec::by_name(codec, options).ok_or_else(|| ProtocolError::Unknown {
+        what: "codec",
+        name: codec.into(),
+        allowed: names(codec::ALL.iter().map(|entry| entry.name)),
+    })?;
+    let transport = transport::by_name(transport).ok_or_else(|| ProtocolError::Unknown {
+        what: "transport",
+        name: transport.into(),
+        allowed: names(transport::ALL.iter().map(|transport| transport.name())),
+    })?;
+    let media_type = codec.media_type();
+    Ok(Protocol { name: None, codec, envelope: gap::envelope(), transport, media_type })
 }
 
 impl Protocol {
@@ -229,7 +251,7 @@ impl Protocol {
         write_batch: usize,
         server_threads: usize,
     ) -> Result<Arc<Wiring>, ProtocolError> {
-        let route = self.envelope.route(service, self.codec.media_type());
+        let route = self.envelope.route(service, self.media_type);
         // The null transport has no server process: its server end lives in the client.
         let local = self.transport.name() == transport::NULL;
         let local_handlers = if local { Some(self.handlers(service)?) } else { None };

@@ -21,7 +21,7 @@ mod null;
 mod tcp;
 #[cfg(test)]
 mod testing;
-pub mod tonic;
+mod tonic;
 mod work_timer;
 mod zmq;
 
@@ -34,8 +34,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Every transport.
-pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2, &zmq::Zmq, &tcp::Tcp, &null::Null];
-pub const ALL: &[&dyn Transport] = &[&http1::Http1, &http2::Http2, &tonic::Tonic];
+pub const ALL: &[&dyn Transport] =
+    &[&http1::Http1, &http2::Http2, &tonic::Tonic, &zmq::Zmq, &tcp::Tcp, &null::Null];
 
 /// Finds a transport by name.
 #[must_use]

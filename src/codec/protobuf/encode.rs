@@ -3,8 +3,7 @@
 use bytes::BufMut as _;
 use prost::encoding::varint::encoded_len_varint;
 use prost::encoding::{
-    WireType, bool, bytes as raw, double, encode_key, encode_varint, encoded_len_varint, int64, sint64,
-    string,
+    WireType, bool, bytes as raw, double, encode_key, encode_varint, int64, sint64, string,
 };
 
 use super::TIMESTAMP_SECONDS;

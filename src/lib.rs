@@ -21,5 +21,6 @@ pub mod protocol;
 pub mod record;
 pub mod result;
 pub mod rpc;
+pub mod run;
 pub mod scenario;
 pub mod transport;

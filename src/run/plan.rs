@@ -16,7 +16,7 @@ use crate::transport;
 /// writing everything at once makes them alternate.
 const SPLIT_WRITE_BATCH: u32 = 16;
 /// On one core every write is a chance for the other side to take over: everything at once.
-const SHARED_WRITE_BATCH: u32 = 1 << 16;
+pub(super) const SHARED_WRITE_BATCH: u32 = 1 << 16;
 
 /// Everything that a run will do.
 #[derive(Debug)]

@@ -1,0 +1,95 @@
+//! What a result says of a cell and a run beside the figures.
+
+use crate::analysis::CellDescription;
+use crate::result::{LoadModel, LoadRecord, WriteBatch};
+use crate::scenario::{self, Amount};
+
+use super::plan::Cell;
+
+/// Our own servers and clients.
+const OURS: &str = "wirebench (Rust)";
+
+/// Describes a cell.
+#[must_use]
+pub fn describe(cell: &Cell) -> CellDescription {
+    CellDescription {
+        backend: cell.backend.name.clone(),
+        point: cell.point.label.clone(),
+        protocol: cell.protocol.name.map(str::to_owned),
+        codec: cell.protocol.codec.name().to_owned(),
+        transport: cell.protocol.transport.name().to_owned(),
+        hosting: hosting(cell).to_owned(),
+        implementation: implementation(cell),
+        load: load(cell),
+    }
+}
+
+fn hosting(cell: &Cell) -> &'static str {
+    // The null transport's server end lives in the client whatever the scenario says.
+    if cell.protocol.transport.name() == crate::transport::NULL {
+        "in-process"
+    } else {
+        cell.backend.hosting.name()
+    }
+}
+
+/// Who wrote the server, as far as a command tells; `None` for a stranger at a URL.
+fn implementation(cell: &Cell) -> Option<String> {
+    match (&cell.backend.hosting, &cell.backend.command) {
+        (scenario::Hosting::External(_), _) => None,
+        (_, None) => Some(OURS.to_owned()),
+        (_, Some(argv)) => {
+            let shown = argv.iter().take_while(|word| !word.starts_with("--")).map(|word| {
+                let name = word.rsplit('/').next().unwrap_or(word);
+                name.trim_matches(['{', '}'])
+            });
+            Some(shown.collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
+fn load(cell: &Cell) -> LoadRecord {
+    let load = &cell.point.load;
+    let ms = |ns: u64| ns / 1_000_000;
+    let calls = |amount| match amount {
+        Amount::Calls(calls) => Some(calls),
+        Amount::DurationNs(_) => None,
+    };
+    let duration_ms = |amount| match amount {
+        Amount::Calls(_) => None,
+        Amount::DurationNs(ns) => Some(ms(ns)),
+    };
+    let (model, concurrency, rate_per_s, arrivals) = match load.model {
+        scenario::LoadModel::Closed { concurrency } => {
+            (LoadModel::Closed, Some(u64::from(concurrency)), None, None)
+        }
+        scenario::LoadModel::Open { rate_per_s, arrivals } => {
+            (LoadModel::Open, None, Some(rate_per_s), Some(arrivals))
+        }
+    };
+    let ours = cell.backend.command.is_none() && !matches!(cell.backend.hosting, scenario::Hosting::External(_));
+    LoadRecord {
+        model,
+        concurrency,
+        connections: u64::from(cell.links.connections),
+        in_flight: u64::from(cell.links.in_flight),
+        connection_mode: load.connection_mode,
+        rate_per_s,
+        arrivals,
+        placement: cell.placement,
+        idle: load.idle,
+        write_batch: if cell.write_batch >= super::plan::SHARED_WRITE_BATCH {
+            WriteBatch::All
+        } else {
+            WriteBatch::UpTo(cell.write_batch)
+        },
+        client_threads: Some(u64::from(load.client_threads)),
+        server_threads: ours.then(|| u64::from(cell.server_threads)),
+        timeout_ms: Some(ms(load.timeout_ns)),
+        calls: calls(load.length),
+        duration_ms: duration_ms(load.length),
+        warmup_ms: duration_ms(load.warmup),
+        warmup_calls: calls(load.warmup),
+        payload_bytes: cell.point.payload_bytes,
+    }
+}

@@ -1,0 +1,274 @@
+//! Carries out a plan: round after round, each on disk when it ends, and the run's result after each.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::describe::describe;
+use super::interrupt::Interrupt;
+use super::plan::{Cell, Plan};
+use super::round::{FinishedRound, RoundError, run_round};
+use crate::analysis::{self, Limits, RoundInput, cell_from_rounds, evaluate_gates};
+use crate::host::{self, HostError};
+use crate::result::{
+    CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
+    Status, Store, StoreError, Versions, rfc3339_ms,
+};
+
+/// What a caller decides about a run beside its scenario.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The run's folder; `None` for `reports/<name>-<time>`.
+    pub out: Option<PathBuf>,
+    /// A back end that cannot start is an error even if it is optional.
+    pub require_all: bool,
+    /// What the command line changed in the scenario, as it was typed.
+    pub overrides: Vec<String>,
+}
+
+/// Hears how a run goes on.
+pub trait Progress {
+    /// Round `number` of `total` begins.
+    fn begins(&mut self, cell: &str, number: usize, total: usize);
+    /// It is over; the text says what is worth knowing.
+    fn ended(&mut self, note: Option<&str>);
+}
+
+/// Why a run ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A back end that is not optional cannot start.
+    #[error("back end {backend}: {source}")]
+    Missing {
+        /// The back end.
+        backend: String,
+        /// What is missing, and how to get it.
+        source: HostError,
+    },
+    /// The result cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A run that was carried out.
+#[derive(Debug)]
+pub struct FinishedRun {
+    /// What came out.
+    pub result: RunResult,
+    /// Where it lies.
+    pub dir: PathBuf,
+    /// Whether the user ended it.
+    pub interrupted: bool,
+}
+
+/// A round that was tried.
+struct Tried {
+    order: u64,
+    histograms: Option<String>,
+    outcome: Result<RoundResult, Reason>,
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// See [`RunError`]. Cells that fail are part of the result.
+pub fn execute(
+    plan: &Plan,
+    options: &RunOptions,
+    progress: &mut dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<FinishedRun, RunError> {
+    let folder = plan.scenario.folder.clone().unwrap_or_else(|| PathBuf::from("."));
+    let mut skipped: BTreeMap<String, Skipped> = BTreeMap::new();
+    for (backend, why) in &plan.left_out {
+        let how_to_get_it = Some(String::from("change the scenario so that the protocol can carry it"));
+        skipped.insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
+    }
+    look_for_commands(plan, options, &folder, &mut skipped)?;
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let started_ms = i64::try_from(started.as_millis()).unwrap_or(i64::MAX);
+    let mut store = match &options.out {
+        Some(dir) => Store::create(dir)?,
+        None => Store::create_in(Path::new("reports"), &plan.scenario.file_stem, started_ms / 1_000)?,
+    };
+    let mut run = blank(plan, options, started_ms);
+    let mut tried: Vec<Vec<Tried>> = plan.cells.iter().map(|_| Vec::new()).collect();
+    // The parent stays away from the measured cores where it can.
+    if let Some(cell) = plan.cells.first() {
+        let _ = host::placement::pin_self(&cell.cpus.harness);
+    }
+    for (order, &(index, round)) in plan.order.iter().enumerate() {
+        if interrupt.is_set() {
+            break;
+        }
+        let cell = &plan.cells[index];
+        if skipped.contains_key(&cell.backend.name) {
+            continue;
+        }
+        progress.begins(&label(cell), order + 1, plan.order.len());
+        let outcome = match hopeless(&tried[index]) {
+            Some(reason) => Err(reason),
+            None => match run_round(cell, &plan.service, &folder, interrupt) {
+                Ok(FinishedRound { result, mishap: None }) => Ok(result),
+                Ok(FinishedRound { mishap: Some(reason), .. }) => Err(reason),
+                Err(RoundError::Interrupted) => break,
+                Err(RoundError::Host(error))
+                    if error.is_missing() && cell.backend.optional && !options.require_all =>
+                {
+                    let entry = missing(&cell.backend.name, &error);
+                    progress.ended(Some(&format!("skipped: {}", entry.why)));
+                    skipped.insert(cell.backend.name.clone(), entry);
+                    continue;
+                }
+                Err(error) => Err(Reason { kind: ReasonKind::Failed, detail: error.to_string() }),
+            },
+        };
+        let histograms = match &outcome {
+            Ok(result) => {
+                let key = CellKey { backend: cell.backend.name.clone(), point: cell.point.label.clone() };
+                Some(store.write_round(&key, u64::from(round) + 1, result)?)
+            }
+            Err(_) => None,
+        };
+        let note = outcome.as_ref().err().map(|reason| reason.detail.clone());
+        tried[index].push(Tried { order: order as u64, histograms, outcome });
+        progress.ended(note.as_deref());
+        assemble(&mut run, plan, &tried, &skipped, Some(index));
+        run.interrupted = true;
+        store.write_run(&run)?;
+    }
+    run.interrupted = interrupt.is_set();
+    assemble(&mut run, plan, &tried, &skipped, None);
+    store.write_run(&run)?;
+    let interrupted = run.interrupted;
+    Ok(FinishedRun { result: run, dir: store.dir().to_owned(), interrupted })
+}
+
+/// The name of a cell for people.
+fn label(cell: &Cell) -> String {
+    if cell.point.label.is_empty() {
+        cell.backend.name.clone()
+    } else {
+        format!("{} ({})", cell.backend.name, cell.point.label)
+    }
+}
+
+/// Looks whether every command exists before anything is measured: a scenario with a wrong command
+/// is refused whole, and an optional back end is left out.
+fn look_for_commands(
+    plan: &Plan,
+    options: &RunOptions,
+    folder: &Path,
+    skipped: &mut BTreeMap<String, Skipped>,
+) -> Result<(), RunError> {
+    for cell in &plan.cells {
+        let Some(argv) = &cell.backend.command else { continue };
+        let Err(error) = host::server::find_command(argv, folder) else { continue };
+        if cell.backend.optional && !options.require_all {
+            skipped.insert(cell.backend.name.clone(), missing(&cell.backend.name, &error));
+        } else {
+            return Err(RunError::Missing { backend: cell.backend.name.clone(), source: error });
+        }
+    }
+    Ok(())
+}
+
+fn missing(backend: &str, error: &HostError) -> Skipped {
+    let (why, how) = match error {
+        HostError::MissingPeer { what, how_to_get_it } => {
+            (format!("{what} is missing"), Some(how_to_get_it.clone()))
+        }
+        HostError::CommandMissing { command, how } => {
+            (format!("there is no command {command:?}"), Some(how.clone()))
+        }
+        error => (error.to_string(), None),
+    };
+    Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
+}
+
+/// A server that could not be started twice is not tried again: each attempt may take its whole
+/// time-out.
+fn hopeless(tried: &[Tried]) -> Option<Reason> {
+    let failed = tried.iter().filter(|round| round.outcome.is_err()).count();
+    let last = tried.last()?;
+    match &last.outcome {
+        Err(reason) if failed >= 2 && failed == tried.len() => {
+            let first_line = reason.detail.lines().next().unwrap_or_default();
+            let detail = format!("not tried again after {failed} failures: {first_line}");
+            Some(Reason { kind: ReasonKind::Failed, detail })
+        }
+        _ => None,
+    }
+}
+
+fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
+    RunResult {
+        schema_version: SCHEMA_VERSION,
+        wirebench: Versions {
+            version: env!("CARGO_PKG_VERSION").into(),
+            git: option_env!("WIREBENCH_GIT").map(str::to_owned),
+        },
+        started_at: rfc3339_ms(started_ms),
+        seed: plan.scenario.seed,
+        scenario: ScenarioRecord {
+            name: plan.scenario.name.clone(),
+            file: plan.scenario.folder.is_some().then(|| plan.scenario.file.clone()),
+            text: plan.scenario.text.clone(),
+            overrides: options.overrides.clone(),
+        },
+        environment: host::environment(),
+        verdict: Status::Invalid,
+        interrupted: false,
+        skipped: Vec::new(),
+        gates: Vec::new(),
+        notes: Vec::new(),
+        selftest: None,
+        cells: Vec::new(),
+    }
+}
+
+/// Brings the result up to date: the cell that has a new round, or every cell.
+fn assemble(
+    run: &mut RunResult,
+    plan: &Plan,
+    tried: &[Vec<Tried>],
+    skipped: &BTreeMap<String, Skipped>,
+    changed: Option<usize>,
+) {
+    let limits = Limits { errors: plan.scenario.gates.errors };
+    let mut cells: Vec<CellResult> = Vec::with_capacity(plan.cells.len());
+    let mut kept = std::mem::take(&mut run.cells).into_iter();
+    for (index, cell) in plan.cells.iter().enumerate() {
+        let is_skipped = skipped.contains_key(&cell.backend.name);
+        if is_skipped {
+            continue;
+        }
+        let known = kept.next().filter(|known| known.backend == cell.backend.name && changed != Some(index));
+        cells.push(match (known, changed) {
+            (Some(known), Some(_)) => known,
+            _ => judged(cell, &tried[index], &limits),
+        });
+    }
+    run.cells = cells;
+    run.skipped = skipped.values().cloned().collect();
+    run.gates = evaluate_gates(&plan.scenario.gates.slo, &run.cells);
+    let all_valid = run.cells.iter().all(|cell| cell.verdict.is_valid());
+    run.verdict = if all_valid && !run.cells.is_empty() { Status::Valid } else { Status::Invalid };
+}
+
+fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
+    let inputs: Vec<RoundInput<'_>> = tried
+        .iter()
+        .map(|round| RoundInput {
+            order: round.order,
+            histograms: round.histograms.clone(),
+            outcome: round.outcome.as_ref().map_err(Reason::clone),
+        })
+        .collect();
+    cell_from_rounds(describe(cell), &inputs, limits)
+}
+
+/// The outcome of a run for the exit code; an interrupted one has its own.
+#[must_use]
+pub fn exit_code(run: &FinishedRun) -> u8 {
+    if run.interrupted { super::INTERRUPTED } else { analysis::outcome_of_run(&run.result).code() }
+}

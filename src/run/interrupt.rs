@@ -1,0 +1,37 @@
+//! Ctrl-C and friends: the first asks the run to end in good order, the second ends it at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// The exit code of an interrupted run.
+pub const INTERRUPTED: u8 = 130;
+
+/// Whether the user has asked to end.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens to SIGINT, SIGTERM and SIGHUP from now on. A second one ends the process, and with it
+    /// every child, whose supervisor sees the lifeline end.
+    ///
+    /// # Errors
+    /// The system refuses the handlers.
+    pub fn listen() -> io::Result<Self> {
+        let interrupt = Self::default();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let second = Arc::clone(&interrupt.0);
+            signal_hook::flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), second)?;
+            signal_hook::flag::register(signal, Arc::clone(&interrupt.0))?;
+        }
+        Ok(interrupt)
+    }
+
+    /// Whether it has come.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

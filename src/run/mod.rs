@@ -1,0 +1,18 @@
+//! Runs: a plan of cells and rounds, carried out in interleaved order with fresh processes.
+//!
+//! May import everything but `cli` and `report`. It measures nothing itself (the client process
+//! does, see [`run_client`]) and judges nothing (see `analysis`).
+
+mod catalogue;
+mod describe;
+mod execute;
+mod interrupt;
+mod plan;
+mod round;
+mod spec;
+
+pub use catalogue::{Registry, protocol_of};
+pub use execute::{FinishedRun, Progress, RunError, RunOptions, execute, exit_code};
+pub use interrupt::{INTERRUPTED, Interrupt};
+pub use plan::{Cell, Choices, Plan, PlanError};
+pub use spec::{ClientError, RoundSpec, run_client};

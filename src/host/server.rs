@@ -207,12 +207,46 @@ fn start_command(spec: &ServerSpec, argv: &[String], port: u16, scratch: &Path) 
     };
     let wants_python = argv.first().is_some_and(|word| word == "{python}");
     Child::start(&command).map_err(|error| match error {
-        HostError::CommandMissing { .. } if wants_python => HostError::MissingPeer {
-            what: program.to_string_lossy().into_owned(),
-            how_to_get_it: "install Python 3 (Debian: apt-get install python3 python3-venv)".into(),
-        },
+        HostError::CommandMissing { .. } if wants_python => python_missing(program),
         error => error,
     })
+}
+
+/// Whether the program of a foreign command exists, before anything is started.
+///
+/// # Errors
+/// [`HostError::MissingPeer`] for `{python}`, else [`HostError::CommandMissing`].
+pub fn find_command(argv: &[String], folder: &Path) -> Result<(), HostError> {
+    let root = peers::project_root(folder);
+    let wanted = argv.first().map_or("", String::as_str);
+    let is_python = wanted == "{python}";
+    let program = if is_python { peers::python(root.as_deref()) } else { OsString::from(wanted) };
+    let path = Path::new(&program);
+    let is_there = |candidate: &Path| candidate.is_file();
+    let found = if program.to_string_lossy().contains('/') {
+        let bases = [Some(folder), root.as_deref()];
+        path.is_absolute() && is_there(path)
+            || bases.into_iter().flatten().any(|base| is_there(&base.join(path)))
+            || peers::EMBEDDED.iter().any(|(name, _)| Path::new(name) == path)
+    } else {
+        let places = std::env::var_os("PATH").unwrap_or_default();
+        !wanted.is_empty() && std::env::split_paths(&places).any(|place| is_there(&place.join(path)))
+    };
+    match (found, is_python) {
+        (true, _) => Ok(()),
+        (false, true) => Err(python_missing(&program)),
+        (false, false) => Err(HostError::CommandMissing {
+            command: argv.join(" "),
+            how: format!("install {wanted} or correct the command"),
+        }),
+    }
+}
+
+fn python_missing(program: &std::ffi::OsStr) -> HostError {
+    HostError::MissingPeer {
+        what: program.to_string_lossy().into_owned(),
+        how_to_get_it: "install Python 3 (Debian: apt-get install python3 python3-venv)".into(),
+    }
 }
 
 fn wait_until_ready(

@@ -1,7 +1,7 @@
 //! What a scenario may name, told from the registries.
 
-use crate::protocol::registry::{self, ProtocolError};
 use crate::protocol::Protocol;
+use crate::protocol::registry::{self, ProtocolError};
 use crate::scenario::{Backend, BackendKind, Catalogue};
 use crate::{codec, transport};
 

@@ -67,7 +67,8 @@ fn load(cell: &Cell) -> LoadRecord {
             (LoadModel::Open, None, Some(rate_per_s), Some(arrivals))
         }
     };
-    let ours = cell.backend.command.is_none() && !matches!(cell.backend.hosting, scenario::Hosting::External(_));
+    let ours =
+        cell.backend.command.is_none() && !matches!(cell.backend.hosting, scenario::Hosting::External(_));
     LoadRecord {
         model,
         concurrency,

@@ -81,7 +81,8 @@ pub fn execute(
     let mut skipped: BTreeMap<String, Skipped> = BTreeMap::new();
     for (backend, why) in &plan.left_out {
         let how_to_get_it = Some(String::from("change the scenario so that the protocol can carry it"));
-        skipped.insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
+        skipped
+            .insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
     }
     look_for_commands(plan, options, &folder, &mut skipped)?;
     let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

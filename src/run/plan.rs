@@ -164,7 +164,8 @@ impl Plan {
 }
 
 fn check_backend(backend: &Backend, protocol: &Protocol) -> Result<(), PlanError> {
-    let refuse = |reason: &str| PlanError::Backend { backend: backend.name.clone(), reason: reason.to_owned() };
+    let refuse =
+        |reason: &str| PlanError::Backend { backend: backend.name.clone(), reason: reason.to_owned() };
     let is_null = protocol.transport.name() == transport::NULL;
     match &backend.hosting {
         Hosting::Subprocess if is_null && backend.command.is_some() => {
@@ -215,13 +216,9 @@ fn cell(
     let allowed = placement::allowed_cpus().map_err(failed)?;
     let placement = point.load.placement.unwrap_or_else(|| placement::default_for(allowed.len()));
     let server_threads = backend.server_threads.unwrap_or(point.load.server_threads);
-    let cpus = placement::assign(
-        placement,
-        &allowed,
-        point.load.client_threads as usize,
-        server_threads as usize,
-    )
-    .map_err(failed)?;
+    let cpus =
+        placement::assign(placement, &allowed, point.load.client_threads as usize, server_threads as usize)
+            .map_err(failed)?;
     let batch = if placement == Placement::Shared { SHARED_WRITE_BATCH } else { SPLIT_WRITE_BATCH };
     Ok(Cell {
         backend: backend.clone(),

@@ -190,7 +190,10 @@ fn died(server: &mut RunningServer, name: &str) -> Option<Reason> {
     } else {
         format!("; its standard error ends with:\n{}", tail.trim_end())
     };
-    Some(Reason { kind: ReasonKind::Failed, detail: format!("the server of {name} {exit} during the round{said}") })
+    Some(Reason {
+        kind: ReasonKind::Failed,
+        detail: format!("the server of {name} {exit} during the round{said}"),
+    })
 }
 
 fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundResult, RoundError> {
@@ -235,7 +238,8 @@ fn longest(spec: &RoundSpec) -> Duration {
     let timeout = Duration::from_nanos(spec.load.timeout_ns);
     let amount = |amount: Amount| match (amount, spec.load.model) {
         (Amount::DurationNs(ns), _) => Duration::from_nanos(ns),
-        (Amount::Calls(calls), LoadModel::Open { rate_per_s, .. }) => {
+        (Amount::Calls(calls), LoadModel::Open { rate_per_s, .. }) =>
+        {
             #[allow(clippy::cast_precision_loss)]
             Duration::try_from_secs_f64(calls as f64 / rate_per_s).unwrap_or(Duration::MAX)
         }

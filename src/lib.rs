@@ -15,6 +15,7 @@
 pub mod analysis;
 pub mod clock;
 pub mod codec;
+pub mod report;
 pub mod result;
 pub mod rpc;
 pub mod transport;

@@ -19,6 +19,7 @@ pub mod host;
 pub mod load;
 pub mod protocol;
 pub mod record;
+pub mod report;
 pub mod result;
 pub mod rpc;
 pub mod run;

@@ -111,9 +111,11 @@ fn lag_marked(lag: &Quantiles, response: &Quantiles) -> Vec<String> {
     QUANTILES
         .iter()
         .zip(values(lag).into_iter().zip(values(response)))
-        .filter_map(|((name, _), (lag, response))| {
-            (lag? as f64 > MARKED_LAG_SHARE * response? as f64).then(|| (*name).to_owned())
+        .filter(|(_, values)| match values {
+            (Some(lag), Some(response)) => *lag as f64 > MARKED_LAG_SHARE * *response as f64,
+            _ => false,
         })
+        .map(|((name, _), _)| (*name).to_owned())
         .collect()
 }
 

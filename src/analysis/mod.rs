@@ -24,5 +24,5 @@ pub use quantiles::{
 };
 pub use ranking::{Ranking, Standing, Winner, rank};
 pub use stability::{Halves, halves};
-pub use units::{count, duration_ns, duration_us, rate_per_s};
+pub use units::{count, duration_ns, duration_us, rate_per_s, three_digits};
 pub use verdict::{Limits, round_reasons};

@@ -42,7 +42,9 @@ pub fn count(number: u64) -> String {
     text
 }
 
-fn three_digits(value: f64) -> String {
+/// A number with three significant digits.
+#[must_use]
+pub fn three_digits(value: f64) -> String {
     match value {
         value if value < 9.995 => format!("{value:.2}"),
         value if value < 99.95 => format!("{value:.1}"),

@@ -1,0 +1,87 @@
+//! Horizontal bars, each under its name.
+
+use plotters::element::{Rectangle, Text};
+use plotters::prelude::{IntoDrawingArea as _, IntoFont as _};
+use plotters::style::{Color as _, TextStyle};
+
+use super::svg::{FAINT, INK, Svg, end, series, text_width};
+use super::{ChartError, Frame};
+use crate::report::text::line;
+
+const ROW: i32 = 44;
+const BAR: i32 = 16;
+const TEXT: i32 = 14;
+const GAP: i32 = 6;
+
+/// What a part of a bar is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::report) enum Part {
+    /// In the colour of a series.
+    Series(usize, f64),
+    /// What is around it.
+    Around(f64),
+}
+
+impl Part {
+    fn amount(self) -> f64 {
+        match self {
+            Part::Series(_, amount) | Part::Around(amount) => amount.max(0.0),
+        }
+    }
+}
+
+/// A bar of parts one after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::report) struct Bar {
+    /// The name above it.
+    pub name: String,
+    /// The figure behind it.
+    pub figure: String,
+    /// Its parts.
+    pub parts: Vec<Part>,
+}
+
+/// Draws the bars from zero; the longest takes the width that its figure leaves.
+pub(in crate::report) fn bars(bars: &[Bar], frame: &Frame<'_>) -> Result<String, ChartError> {
+    let size = f64::from(TEXT);
+    let height = u32::try_from(ROW).unwrap_or(0) * u32::try_from(bars.len()).unwrap_or(0);
+    let figures = bars.iter().map(|bar| text_width(&bar.figure, size)).fold(0.0, f64::max);
+    let room = (f64::from(frame.width) - figures - f64::from(GAP) * 2.0).max(40.0);
+    let longest = bars.iter().map(total).fold(0.0, f64::max);
+    let style = || TextStyle::from(("sans-serif", TEXT).into_font()).color(&INK);
+    let letters = (f64::from(frame.width) / (size * 0.6)) as usize;
+    let mut text = String::new();
+    {
+        let area = Svg::begin(&mut text, frame, height).into_drawing_area();
+        for (row, bar) in (0_i32..).zip(bars) {
+            let top = row.saturating_mul(ROW);
+            area.draw(&Text::new(line(&bar.name, letters), (0, top + 4), style())).map_err(ChartError::of)?;
+            let bar_top = top + TEXT + 8;
+            let mut sum = 0.0;
+            for part in &bar.parts {
+                let x =
+                    |amount: f64| if longest > 0.0 { (amount / longest * room).round() as i32 } else { 0 };
+                let color = match part {
+                    Part::Series(index, _) => series(*index),
+                    Part::Around(_) => FAINT,
+                };
+                let (left, right) = (x(sum), x(sum + part.amount()));
+                sum += part.amount();
+                // At least a hair of what is there.
+                let right = if part.amount() > 0.0 { right.max(left + 1) } else { right };
+                let rectangle = Rectangle::new([(left, bar_top), (right, bar_top + BAR)], color.filled());
+                area.draw(&rectangle).map_err(ChartError::of)?;
+            }
+            let end_of_bar = if longest > 0.0 { (sum / longest * room).round() as i32 } else { 0 };
+            area.draw(&Text::new(bar.figure.clone(), (end_of_bar + GAP, bar_top + 1), style()))
+                .map_err(ChartError::of)?;
+        }
+        area.present().map_err(ChartError::of)?;
+    }
+    end(&mut text);
+    Ok(text)
+}
+
+fn total(bar: &Bar) -> f64 {
+    bar.parts.iter().map(|part| part.amount()).sum()
+}

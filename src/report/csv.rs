@@ -1,0 +1,181 @@
+//! One row per cell with every figure, and one per round if asked for. RFC 4180, in base units.
+
+use super::{Format, Input, ReportError, ReportFile, one_file};
+use crate::result::{CellResult, Figures, LoadRecord, MessageBytes, Quantiles, Verdict};
+use crate::rpc::ErrorClass;
+
+pub(super) const FORMAT: Format = Format {
+    name: "csv",
+    about: "a row per cell with every figure (and per round)",
+    file_name: "report.csv",
+    render,
+};
+
+/// A row as pairs of a column's name and its text, so that names and values cannot part.
+type Row = Vec<(String, String)>;
+
+fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
+    let mut rows: Vec<Row> = Vec::new();
+    for cell in &input.run.cells {
+        rows.push(row(cell, None, &cell.verdict, &cell.figures));
+        if input.options.rounds {
+            for round in &cell.rounds {
+                rows.push(row(cell, Some(round.order), &round.verdict, &round.figures));
+            }
+        }
+    }
+    let mut text = String::new();
+    if let Some(first) = rows.first() {
+        push_record(&mut text, first.iter().map(|(name, _)| &**name));
+    }
+    for row in &rows {
+        push_record(&mut text, row.iter().map(|(_, value)| &**value));
+    }
+    Ok(one_file(FORMAT.file_name, text))
+}
+
+fn push_record<'a>(text: &mut String, fields: impl Iterator<Item = &'a str>) {
+    for (index, field) in fields.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        push_field(text, field);
+    }
+    text.push_str("\r\n");
+}
+
+fn push_field(text: &mut String, field: &str) {
+    // A spreadsheet would take such a text for a formula.
+    let formula = field.starts_with(['=', '+', '@', '\t', '\r'])
+        || (field.starts_with('-') && field.parse::<f64>().is_err());
+    let quote = if formula { "'" } else { "" };
+    if formula || field.contains([',', '"', '\n', '\r']) {
+        text.push('"');
+        text.push_str(quote);
+        text.push_str(&field.replace('"', "\"\""));
+        text.push('"');
+    } else {
+        text.push_str(field);
+    }
+}
+
+/// An empty field is what was not measured.
+fn field<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// How an enum stands in the result.
+fn word(value: impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(serde_json::Value::Null) | Err(_) => String::new(),
+        Ok(other) => other.to_string(),
+    }
+}
+
+fn row(cell: &CellResult, round: Option<u64>, verdict: &Verdict, figures: &Figures) -> Row {
+    let mut row = Row::new();
+    let mut add = |name: &str, value: String| row.push((name.to_owned(), value));
+    add("backend", cell.backend.clone());
+    add("point", cell.point.clone());
+    add("round", field(round));
+    add("protocol", field(cell.protocol.as_ref()));
+    add("codec", cell.codec.clone());
+    add("transport", cell.transport.clone());
+    add("hosting", cell.hosting.clone());
+    add("implementation", field(cell.implementation.as_ref()));
+    add_load(&mut add, &cell.load);
+    add("verdict", word(verdict.status));
+    let kinds: Vec<&str> = verdict.reasons.iter().map(|reason| reason.kind.name()).collect();
+    add("reasons", kinds.join(" "));
+    add_figures(&mut add, figures);
+    row
+}
+
+fn add_load(add: &mut impl FnMut(&str, String), load: &LoadRecord) {
+    add("model", word(load.model));
+    add("concurrency", field(load.concurrency));
+    add("connections", load.connections.to_string());
+    add("in_flight", load.in_flight.to_string());
+    add("connection_mode", word(load.connection_mode));
+    add("target_rate_per_s", field(load.rate_per_s));
+    add("arrivals", word(load.arrivals));
+    add("placement", word(load.placement));
+    add("idle", word(load.idle));
+    add("write_batch", word(load.write_batch));
+    add("client_threads", field(load.client_threads));
+    add("server_threads", field(load.server_threads));
+    add("timeout_ms", field(load.timeout_ms));
+    add("payload_bytes", field(load.payload_bytes));
+}
+
+fn add_figures(add: &mut impl FnMut(&str, String), figures: &Figures) {
+    add("calls", field(figures.calls));
+    add("wrong_answers", field(figures.wrong_answers));
+    for class in ErrorClass::ALL {
+        let failed = figures.errors.get(&class).copied().unwrap_or(0);
+        add(&format!("errors_{}", class.name()), field(figures.calls.map(|_| failed)));
+    }
+    add("elapsed_s", field(figures.elapsed_s));
+    add("rate_per_s", field(figures.rate_per_s));
+    add("offered_rate_per_s", field(figures.offered_rate_per_s));
+    add_quantiles(add, "response", &figures.response_ns);
+    add_quantiles(add, "service", &figures.service_ns);
+    add_quantiles(add, "wait", &figures.wait_ns);
+    add_quantiles(add, "lag", &figures.lag_ns);
+    add_bytes(add, "request", &figures.bytes_per_call.request);
+    add_bytes(add, "response", &figures.bytes_per_call.response);
+    add("client_cpu_us_per_call", field(figures.cpu_us_per_call.client));
+    add("server_cpu_us_per_call", field(figures.cpu_us_per_call.server));
+    add("client_rss_peak_bytes", field(figures.rss_peak_bytes.client));
+    add("server_rss_peak_bytes", field(figures.rss_peak_bytes.server));
+    add("client_voluntary_switches", field(figures.context_switches.client.map(|of| of.voluntary)));
+    add("client_involuntary_switches", field(figures.context_switches.client.map(|of| of.involuntary)));
+    add("server_voluntary_switches", field(figures.context_switches.server.map(|of| of.voluntary)));
+    add("server_involuntary_switches", field(figures.context_switches.server.map(|of| of.involuntary)));
+    add("connections_opened", field(figures.connections_opened));
+    add("late", field(figures.late));
+    add("backlog", field(figures.backlog));
+    add("client_stopped_ns", field(figures.client_stopped_ns));
+    add("server_stopped_ns", field(figures.server_stopped_ns));
+}
+
+fn add_quantiles(add: &mut impl FnMut(&str, String), name: &str, of: &Quantiles) {
+    add(&format!("{name}_min_ns"), field(of.min));
+    add(&format!("{name}_mean_ns"), field(of.mean));
+    add(&format!("{name}_p50_ns"), field(of.p50));
+    add(&format!("{name}_p90_ns"), field(of.p90));
+    add(&format!("{name}_p95_ns"), field(of.p95));
+    add(&format!("{name}_p99_ns"), field(of.p99));
+    add(&format!("{name}_p999_ns"), field(of.p999));
+    add(&format!("{name}_p9999_ns"), field(of.p9999));
+    add(&format!("{name}_max_ns"), field(of.max));
+}
+
+fn add_bytes(add: &mut impl FnMut(&str, String), name: &str, of: &MessageBytes) {
+    add(&format!("{name}_payload_bytes"), field(of.payload));
+    add(&format!("{name}_encoded_bytes"), field(of.encoded));
+    add(&format!("{name}_framed_bytes"), field(of.framed));
+    add(&format!("{name}_wire_bytes"), field(of.wire));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_quoted_where_it_must_be_and_is_never_a_formula() {
+        for (value, quoted) in [
+            ("plain", "plain"),
+            ("-0.5", "-0.5"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("-x", "\"'-x\""),
+        ] {
+            let mut text = String::new();
+            push_field(&mut text, value);
+            assert_eq!(text, quoted);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Markdown for a job summary or a pull request's comment, below 64 KiB.
+
+use std::fmt::Write as _;
+
+use super::text::markdown;
+use super::view::{Figure, Group, Row, View, view};
+use super::{Format, Input, ReportError, ReportFile, one_file};
+
+pub(super) const FORMAT: Format =
+    Format { name: "md", about: "Markdown with GitHub tables", file_name: "report.md", render };
+
+/// GitHub takes 65,536 characters in a comment; some are left for what others put around it.
+const MAX_BYTES: usize = 60_000;
+const MAX_NAME: usize = 60;
+const MAX_SENTENCE: usize = 400;
+
+fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
+    let view = view(input.run);
+    let mut text = Limited { text: String::new(), left_out: 0 };
+    text.push(&format!("### {}\n\n", markdown(&input.run.scenario.name, MAX_NAME)));
+    for sentence in &view.headline {
+        text.push(&format!("{}  \n", markdown(sentence, MAX_SENTENCE)));
+    }
+    for group in &view.groups {
+        push_group(&mut text, group);
+    }
+    push_notes(&mut text, &view);
+    if let Some(cpu) = &input.run.environment.cpu {
+        let cores = input.run.environment.cores.unwrap_or(0);
+        text.push(&format!(
+            "\n<sub>{}, {cores} cores; {}; seed {}; wirebench {}</sub>\n",
+            markdown(cpu, MAX_NAME),
+            markdown(&input.run.started_at, 40),
+            input.run.seed,
+            markdown(&input.run.wirebench.version, 40)
+        ));
+    }
+    Ok(one_file(FORMAT.file_name, text.finish()))
+}
+
+/// A text that leaves out lines which no longer fit, and says how many.
+struct Limited {
+    text: String,
+    left_out: usize,
+}
+
+impl Limited {
+    fn push(&mut self, part: &str) {
+        if self.text.len() + part.len() > MAX_BYTES {
+            self.left_out += 1;
+        } else {
+            self.text.push_str(part);
+        }
+    }
+
+    fn finish(mut self) -> String {
+        if self.left_out > 0 {
+            let _ =
+                write!(self.text, "\n{} lines did not fit; the other reports have them.\n", self.left_out);
+        }
+        self.text
+    }
+}
+
+fn push_group(text: &mut Limited, group: &Group) {
+    let point =
+        if group.point.is_empty() { String::new() } else { format!("**{}**: ", markdown(&group.point, 40)) };
+    text.push(&format!("\n{point}{}; {}\n\n", group.times, markdown(&group.load, MAX_SENTENCE)));
+    text.push(
+        "| back end | p50 | p99 | max | rate | ratio | request B | response B | client CPU µs | server CPU µs | errors | verdict |\n\
+         |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n",
+    );
+    for row in &group.rows {
+        text.push(&table_row(row));
+    }
+    for remark in &group.remarks {
+        text.push(&format!("\n{}\n", markdown(remark, MAX_SENTENCE)));
+    }
+}
+
+fn table_row(row: &Row) -> String {
+    let mut name = markdown(&row.backend, MAX_NAME);
+    if let Some(implementation) = &row.implementation {
+        let _ = write!(name, " ({})", markdown(implementation, MAX_NAME));
+    }
+    let figures = [
+        &row.p50,
+        &row.p99,
+        &row.max,
+        &row.rate,
+        &Figure { text: row.ratio.clone(), best: false },
+        &row.bytes_request,
+        &row.bytes_response,
+        &row.cpu_client,
+        &row.cpu_server,
+    ]
+    .map(|figure| if figure.best { format!("**{}**", figure.text) } else { figure.text.clone() });
+    format!("| {name} | {} | {} | {} |\n", figures.join(" | "), row.errors, row.verdict)
+}
+
+fn push_notes(text: &mut Limited, view: &View) {
+    let mut lines: Vec<String> = Vec::new();
+    for remark in &view.invalid {
+        lines.push(format!(
+            "**{}** {}",
+            markdown(&remark.subject, MAX_NAME),
+            markdown(&remark.text, MAX_SENTENCE)
+        ));
+    }
+    for gate in &view.gates {
+        lines.push(format!("gate **{}**: {}", gate.outcome, markdown(&gate.text, MAX_SENTENCE)));
+    }
+    for skipped in &view.skipped {
+        let remedy = skipped
+            .remedy
+            .as_ref()
+            .map_or_else(String::new, |remedy| format!("; to have it: {}", markdown(remedy, MAX_SENTENCE)));
+        lines.push(format!(
+            "skipped **{}**: {}{remedy}",
+            markdown(&skipped.subject, MAX_NAME),
+            markdown(&skipped.text, MAX_SENTENCE)
+        ));
+    }
+    lines.extend(view.notes.iter().map(|note| markdown(note, MAX_SENTENCE)));
+    if !lines.is_empty() {
+        text.push("\n");
+    }
+    for line in lines {
+        text.push(&format!("- {line}\n"));
+    }
+}

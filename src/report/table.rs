@@ -1,0 +1,172 @@
+//! The table for the terminal.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use super::text::line;
+use super::view::{Figure, Group, NOTHING, Row, View, view};
+use super::{Format, Input, ReportError, ReportFile, one_file};
+
+pub(super) const FORMAT: Format =
+    Format { name: "table", about: "a table for the terminal", file_name: "report.txt", render };
+
+/// What marks the best figure of a column where there are no colours to see.
+const BEST: &str = "*";
+const MAX_NAME: usize = 22;
+const MAX_IMPLEMENTATION: usize = 20;
+const MAX_SENTENCE: usize = 600;
+const HEADER: [&str; 10] =
+    ["back end", "p50", "p99", "max", "rate", "ratio", "bytes", "CPU µs", "errors", "verdict"];
+
+fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
+    let view = view(input.run);
+    let mut text = String::new();
+    for group in &view.groups {
+        write_group(&mut text, group, input);
+    }
+    write_notes(&mut text, &view, input);
+    Ok(one_file(FORMAT.file_name, text))
+}
+
+fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
+    let columns = usize::from(input.options.columns);
+    let point = if group.point.is_empty() { String::new() } else { format!("{}: ", line(&group.point, 40)) };
+    wrap(text, &format!("{point}{}; {}", group.times, group.load), "", columns);
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(input.options.columns)
+        .set_header(HEADER);
+    for row in &group.rows {
+        table.add_row(cells(row));
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 1));
+        if (1..=8).contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let rendered = table.trim_fmt();
+    if input.options.colour {
+        text.push_str(&coloured(&rendered));
+    } else {
+        text.push_str(&rendered);
+    }
+    text.push('\n');
+    for remark in &group.remarks {
+        wrap(text, remark, "  ", columns);
+    }
+    text.push('\n');
+}
+
+fn cells(row: &Row) -> Vec<Cell> {
+    let mut name = line(&row.backend, MAX_NAME);
+    if let Some(implementation) = &row.implementation {
+        let _ = write!(name, "\n  {}", line(implementation, MAX_IMPLEMENTATION));
+    }
+    let pair = |a: &Figure, b: &Figure| format!("{} {}", marked(a), marked(b));
+    vec![
+        Cell::new(name),
+        Cell::new(marked(&row.p50)),
+        Cell::new(marked(&row.p99)),
+        Cell::new(marked(&row.max)),
+        Cell::new(marked(&row.rate)),
+        Cell::new(&row.ratio),
+        Cell::new(pair(&row.bytes_request, &row.bytes_response)),
+        Cell::new(pair(&row.cpu_client, &row.cpu_server)),
+        Cell::new(&row.errors),
+        Cell::new(&row.verdict),
+    ]
+}
+
+fn marked(figure: &Figure) -> String {
+    format!("{}{}", figure.text, if figure.best { BEST } else { "" })
+}
+
+/// Paints what is marked as best, and the mark with it.
+fn coloured(table: &str) -> String {
+    let best = Style::new().bold().fg_color(Some(AnsiColor::Green.into()));
+    let header = Style::new().bold();
+    let mut text = String::new();
+    for (index, row) in table.lines().enumerate() {
+        if index == 0 {
+            let _ = writeln!(text, "{header}{row}{header:#}");
+            continue;
+        }
+        // A figure is a number, a space and its unit: the mark ends it, two spaces or none begin it.
+        let mut rest = row;
+        while let Some(end) = rest.find(BEST) {
+            let (figure, after) = rest.split_at(end + BEST.len());
+            let begin = begin_of_figure(figure);
+            let _ = write!(text, "{}{best}{}{best:#}", &figure[..begin], &figure[begin..]);
+            rest = after;
+        }
+        text.push_str(rest);
+        text.push('\n');
+    }
+    text.trim_end_matches('\n').to_owned()
+}
+
+/// Where the last number in the text begins.
+fn begin_of_figure(text: &str) -> usize {
+    let digit = text.rfind(|character: char| character.is_ascii_digit()).unwrap_or(0);
+    text[..digit].rfind(' ').map_or(0, |space| space + 1)
+}
+
+fn write_notes(text: &mut String, view: &View, input: &Input<'_>) {
+    let columns = usize::from(input.options.columns);
+    for sentence in &view.headline {
+        wrap(text, &line(sentence, MAX_SENTENCE), "", columns);
+    }
+    let any_best = view.groups.iter().flat_map(|group| &group.rows).any(|row| {
+        [&row.p50, &row.rate, &row.bytes_request, &row.cpu_client, &row.cpu_server].iter().any(|f| f.best)
+    });
+    let mut legend = format!(
+        "bytes: encoded request and response; CPU: client and server per call; {NOTHING}: not measured, or too few calls"
+    );
+    if any_best {
+        let _ = write!(legend, "; {BEST} best of its column");
+    }
+    wrap(text, &legend, "", columns);
+    for remark in view.invalid.iter() {
+        let sentence = format!("! {}: {}", line(&remark.subject, 60), line(&remark.text, MAX_SENTENCE));
+        wrap(text, &sentence, "  ", columns);
+    }
+    for gate in &view.gates {
+        wrap(text, &format!("gate {}: {}", gate.outcome, line(&gate.text, MAX_SENTENCE)), "  ", columns);
+    }
+    for skipped in &view.skipped {
+        let sentence =
+            format!("skipped {}: {}", line(&skipped.subject, 60), line(&skipped.text, MAX_SENTENCE));
+        wrap(text, &sentence, "  ", columns);
+        if let Some(remedy) = &skipped.remedy {
+            // Not wrapped: people copy it.
+            let _ = writeln!(text, "    to have it: {}", line(remedy, MAX_SENTENCE));
+        }
+    }
+    for note in &view.notes {
+        wrap(text, &line(note, MAX_SENTENCE), "  ", columns);
+    }
+}
+
+/// Writes a sentence in lines of at most `columns` characters; later lines begin with `indent`.
+fn wrap(text: &mut String, sentence: &str, indent: &str, columns: usize) {
+    let mut column = 0;
+    for word in sentence.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > columns {
+            text.push('\n');
+            text.push_str(indent);
+            column = indent.len();
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+}

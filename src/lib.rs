@@ -13,6 +13,7 @@
 //! the run. Who may import whom is enforced by `tests/architecture.rs`.
 
 pub mod analysis;
+pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod host;

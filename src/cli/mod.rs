@@ -1,0 +1,119 @@
+//! The command line: one file per subcommand. Each turns what was typed into calls of the library,
+//! prints, and says the exit code; none measures, judges or draws.
+
+mod client;
+mod completions;
+mod load_options;
+mod progress;
+mod proto;
+mod report;
+mod run;
+mod schema;
+mod serve;
+mod supervise;
+mod validate;
+
+use std::io::IsTerminal as _;
+
+use clap::{Parser, Subcommand};
+
+use crate::run::Registry;
+use crate::scenario::Scenario;
+
+/// Nothing was measured: wrong usage or configuration.
+pub const USAGE: u8 = 2;
+
+/// Measures RPC protocols: which one to use for these calls, and whether a change made a service
+/// slower.
+#[derive(Debug, Parser)]
+#[command(name = "wirebench", version, about, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Without a command: wirebench run seed.
+
+Exit codes: 0 good, 1 a regression or an unmet gate, 2 usage or configuration (nothing was measured),
+3 an invalid measurement, 4 an inconclusive check that counts as a failure, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario, print the table, write a report
+    Run(run::Arguments),
+    /// Render stored runs again
+    Report(report::Arguments),
+    /// Parse and plan a scenario; starts nothing
+    Validate(validate::Arguments),
+    /// Run one of our servers, alone
+    Serve(serve::Arguments),
+    /// Print the .proto of a scenario's methods
+    Proto(proto::Arguments),
+    /// Print the JSON Schema of scenario files or of results
+    Schema(schema::Arguments),
+    /// Print shell completions
+    Completions(completions::Arguments),
+    /// One round: a RoundSpec on standard input, a RoundResult on standard output
+    #[command(hide = true)]
+    Client,
+    /// Run a command and end everything below it when the parent ends
+    #[command(hide = true)]
+    Supervise(supervise::Arguments),
+}
+
+/// Carries out what was typed and returns the exit code.
+///
+/// # Errors
+/// What cannot be done, in words; the exit code is then that of usage.
+pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
+    match arguments.command.unwrap_or_else(|| Command::Run(run::Arguments::seed())) {
+        Command::Run(arguments) => run::main(&arguments),
+        Command::Report(arguments) => report::main(&arguments),
+        Command::Validate(arguments) => validate::main(&arguments),
+        Command::Serve(arguments) => serve::main(&arguments),
+        Command::Proto(arguments) => proto::main(&arguments),
+        Command::Schema(arguments) => schema::main(&arguments),
+        Command::Completions(arguments) => completions::main(&arguments),
+        Command::Client => client::main(),
+        Command::Supervise(arguments) => Ok(supervise::main(&arguments)),
+    }
+}
+
+/// Finds and reads a scenario; its errors are drawn with colours where standard error shows them.
+fn find_scenario(name: &str) -> anyhow::Result<Scenario> {
+    Scenario::find(name, &Registry).map_err(|error| anyhow::anyhow!("{}", error.render(stderr_has_colour())))
+}
+
+fn stderr_has_colour() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+fn stdout_has_colour() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Writes to standard output; a reader that has gone away (`| head`) is no error.
+fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The columns of the terminal on standard output, or what a file gets.
+fn columns() -> u16 {
+    if std::io::stdout().is_terminal() {
+        let (_, columns) = console_size().unwrap_or((24, 100));
+        columns.max(60)
+    } else {
+        100
+    }
+}
+
+fn console_size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}

@@ -1,0 +1,58 @@
+//! Progress on standard error: a bar with the time left on a terminal, a line per mishap elsewhere.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::run::Progress;
+
+/// Redraws per second: each is a wake-up beside a measurement.
+const REDRAWS_PER_S: u8 = 4;
+
+/// Shows how a run goes on.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    cell: String,
+}
+
+impl Bar {
+    /// A bar for so many rounds; invisible where standard error is no terminal.
+    pub(super) fn new(rounds: usize) -> Self {
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(rounds as u64), target);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} round {pos}/{len}  {wide_msg}  {eta_precise} left")
+        {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self { bar, cell: String::new() }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn begins(&mut self, cell: &str, number: usize, _total: usize) {
+        cell.clone_into(&mut self.cell);
+        self.bar.set_position(number as u64 - 1);
+        self.bar.set_message(cell.to_owned());
+    }
+
+    fn ended(&mut self, note: Option<&str>) {
+        if let Some(note) = note {
+            let line = format!("{}: {note}", self.cell);
+            // `println` of a hidden bar prints nothing.
+            self.bar.suspend(|| anstream::eprintln!("{line}"));
+        }
+        self.bar.inc(1);
+    }
+}

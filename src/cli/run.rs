@@ -1,0 +1,100 @@
+//! `wirebench run`: carries out a scenario, prints the table, writes the report.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::load_options::LoadOptions;
+use super::progress::Bar;
+use crate::analysis::Outcome;
+use crate::report::{self, Options};
+use crate::result::{RunResult, load_histograms};
+use crate::run::{FinishedRun, Interrupt, RunOptions, execute, exit_code};
+
+/// What lies beside `run.json` in a run's folder.
+const WRITTEN: &[&str] = &["html", "csv", "md"];
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A scenario: a file, or the name of a shipped one
+    #[arg(default_value = "seed")]
+    scenario: String,
+    /// The run's folder; reports/<name>-<time> where it is not given
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Count an optional back end that cannot start as an error
+    #[arg(long)]
+    require_all: bool,
+    /// How the result is printed
+    #[arg(long, default_value = "table", value_parser = ["table", "json", "md"])]
+    format: String,
+    #[command(flatten)]
+    load: LoadOptions,
+}
+
+impl Arguments {
+    /// What `wirebench` without a command does.
+    pub(super) fn seed() -> Self {
+        Self {
+            scenario: "seed".into(),
+            out: None,
+            require_all: false,
+            format: "table".into(),
+            load: LoadOptions::default(),
+        }
+    }
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
+    let plan = arguments.load.plan(&arguments.scenario)?;
+    let interrupt = Interrupt::listen().context("cannot listen to signals")?;
+    let options = RunOptions {
+        out: arguments.out.clone(),
+        require_all: arguments.require_all,
+        overrides: arguments.load.typed(),
+    };
+    let mut bar = Bar::new(plan.order.len());
+    let finished = execute(&plan, &options, &mut bar, &interrupt);
+    bar.finish();
+    let finished = finished?;
+    let page = write_reports(&finished)?;
+    show(&finished, &arguments.format, page.as_deref())?;
+    let code = exit_code(&finished);
+    if arguments.require_all && !finished.result.skipped.is_empty() {
+        return Ok(code.min(Outcome::Usage.code()));
+    }
+    Ok(code)
+}
+
+/// Writes the reports into the run's folder and returns the page's path.
+fn write_reports(finished: &FinishedRun) -> anyhow::Result<Option<PathBuf>> {
+    let histograms = load_histograms(&finished.dir, &finished.result);
+    let mut page = None;
+    for format in WRITTEN {
+        for file in report::render_files(format, &finished.result, &histograms, Options::default())? {
+            let path = finished.dir.join(&file.name);
+            std::fs::write(&path, &file.bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            if *format == "html" {
+                page = Some(path);
+            }
+        }
+    }
+    Ok(page)
+}
+
+fn show(finished: &FinishedRun, format: &str, page: Option<&Path>) -> anyhow::Result<()> {
+    let histograms = load_histograms(&finished.dir, &finished.result);
+    let options =
+        Options { colour: super::stdout_has_colour(), columns: super::columns(), ..Options::default() };
+    super::print(&report::render_with(format, &finished.result, &histograms, options)?)?;
+    say_where(&finished.result, page.unwrap_or(&finished.dir), finished.interrupted);
+    Ok(())
+}
+
+/// Where the report is: not part of the result, so on standard error.
+fn say_where(_result: &RunResult, page: &Path, interrupted: bool) {
+    if interrupted {
+        anstream::eprintln!("interrupted: what was measured is kept");
+    }
+    anstream::eprintln!("report: {}", page.display());
+}

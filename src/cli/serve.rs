@@ -1,0 +1,87 @@
+//! `wirebench serve`: one of our servers, alone, until it is ended.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::host::{Serve, serve};
+use crate::protocol::{Protocol, registry};
+use crate::rpc::{Service, from_json};
+use crate::scenario::Idle;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A scenario: a file, or the name of a shipped one
+    #[arg(required_unless_present = "service_file", conflicts_with = "service_file")]
+    scenario: Option<String>,
+    /// A service file instead of a scenario
+    #[arg(long, hide = true)]
+    service_file: Option<PathBuf>,
+    /// The protocol
+    #[arg(long, required_unless_present = "codec", conflicts_with = "codec")]
+    protocol: Option<String>,
+    /// A free pair's codec
+    #[arg(long, requires = "transport")]
+    codec: Option<String>,
+    /// A free pair's transport
+    #[arg(long, requires = "codec")]
+    transport: Option<String>,
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    listen: String,
+    /// Threads that answer
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: u32,
+    /// Replies that are written at once
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    write_batch: u32,
+    /// What a thread does that has nothing to do
+    #[arg(long, default_value = "park", value_parser = idle)]
+    idle: Idle,
+    /// XML-RPC: write integers beyond 32 bits as i8
+    #[arg(long)]
+    xmlrpc_i8: bool,
+}
+
+fn idle(text: &str) -> Result<Idle, String> {
+    Idle::from_name(text).ok_or_else(|| format!("allowed: {}", Idle::NAMES.join(", ")))
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
+    let protocol = protocol(arguments)?;
+    let service = Arc::new(service(arguments)?);
+    protocol.check(&service)?;
+    let wiring =
+        protocol.wiring(&service, arguments.write_batch.max(1) as usize, arguments.threads as usize)?;
+    let spec = Serve { protocol: protocol.clone(), service, wiring, spin: arguments.idle == Idle::Spin };
+    let mut printed = Ok(());
+    serve(&spec, &arguments.listen, |address| {
+        let line = serde_json::json!({"listening": address, "protocol": protocol.label()});
+        printed = super::print(format!("{line}\n").as_bytes());
+    })?;
+    printed?;
+    Ok(0)
+}
+
+fn protocol(arguments: &Arguments) -> anyhow::Result<Protocol> {
+    match (&arguments.protocol, &arguments.codec, &arguments.transport) {
+        (Some(name), _, _) => Ok(registry::named(name, arguments.xmlrpc_i8)?),
+        (None, Some(codec), Some(transport)) => {
+            Ok(registry::free_pair(codec, transport, arguments.xmlrpc_i8)?)
+        }
+        _ => anyhow::bail!("serve needs --protocol, or --codec and --transport"),
+    }
+}
+
+fn service(arguments: &Arguments) -> anyhow::Result<Service> {
+    match (&arguments.service_file, &arguments.scenario) {
+        (Some(path), _) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the service file {}", path.display()))?;
+            Ok(from_json(&text)?)
+        }
+        (None, Some(name)) => Ok(super::find_scenario(name)?.service()),
+        (None, None) => anyhow::bail!("serve needs a scenario"),
+    }
+}

@@ -1,0 +1,61 @@
+//! `wirebench validate`: says what a scenario would do, and starts nothing.
+
+use std::fmt::Write as _;
+
+use super::load_options::LoadOptions;
+use crate::scenario::{Amount, format_duration_ns};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A scenario: a file, or the name of a shipped one
+    scenario: String,
+    #[command(flatten)]
+    load: LoadOptions,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
+    let plan = arguments.load.plan(&arguments.scenario)?;
+    let mut text = String::new();
+    let scenario = &plan.scenario;
+    writeln!(text, "{}: valid", scenario.name)?;
+    if !scenario.description.is_empty() {
+        writeln!(text, "  {}", scenario.description)?;
+    }
+    let methods: Vec<String> = plan
+        .service
+        .methods
+        .iter()
+        .map(|method| {
+            let params: Vec<String> =
+                method.method.params.iter().map(|field| format!("{}: {}", field.name, field.ty)).collect();
+            format!("{}({}) -> {}", method.method.name, params.join(", "), method.method.returns)
+        })
+        .collect();
+    writeln!(text, "  methods: {}", methods.join("; "))?;
+    writeln!(text, "  {} cells, {} rounds:", plan.cells.len(), plan.order.len())?;
+    for cell in &plan.cells {
+        let load = &cell.point.load;
+        let length = match load.length {
+            Amount::Calls(calls) => format!("{calls} calls"),
+            Amount::DurationNs(ns) => format_duration_ns(ns),
+        };
+        let point =
+            if cell.point.label.is_empty() { String::new() } else { format!(" ({})", cell.point.label) };
+        writeln!(
+            text,
+            "    {}{point}: {}, {} loop, {} connection(s) with {} in flight, {}, {} x {length}",
+            cell.backend.name,
+            cell.protocol.label(),
+            load.model.name(),
+            cell.links.connections,
+            cell.links.in_flight,
+            cell.placement,
+            load.rounds,
+        )?;
+    }
+    for (backend, why) in &plan.left_out {
+        writeln!(text, "    {backend}: left out: {why}")?;
+    }
+    super::print(text.as_bytes())?;
+    Ok(0)
+}

@@ -174,8 +174,8 @@ mod tests {
         cell
     }
 
-    fn ranked<const N: usize>(cells: [CellResult; N]) -> Vec<Ranking> {
-        rank(&cells)
+    fn ranked<const N: usize>(cells: &[CellResult; N]) -> Vec<Ranking> {
+        rank(cells)
     }
 
     fn at(concurrency: u64) -> LoadRecord {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_fastest_wins_and_the_others_are_its_multiples() {
-        let rankings = ranked([cell("a", 3_000, 10, at(8)), cell("b", 1_000, 10, at(8))]);
+        let rankings = ranked(&[cell("a", 3_000, 10, at(8)), cell("b", 1_000, 10, at(8))]);
         assert_eq!(rankings[0].winner, Winner::Clear(1));
         let ratios: Vec<_> = rankings[0].standings.iter().map(|standing| standing.ratio_to_best).collect();
         assert_eq!(ratios, [Some(3.0), Some(1.0)]);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn overlapping_intervals_have_no_clear_winner() {
-        let rankings = ranked([cell("a", 1_000, 60, at(8)), cell("b", 1_100, 60, at(8))]);
+        let rankings = ranked(&[cell("a", 1_000, 60, at(8)), cell("b", 1_100, 60, at(8))]);
         assert_eq!(rankings[0].winner, Winner::Tied(vec![0, 1]));
     }
 
@@ -204,7 +204,7 @@ mod tests {
             (LoadRecord { placement: Placement::Shared, ..at(1) }, true),
             (at(2), true),
         ] {
-            let rankings = ranked([cell("a", 3_000, 10, load.clone()), cell("b", 1_000, 10, load)]);
+            let rankings = ranked(&[cell("a", 3_000, 10, load.clone()), cell("b", 1_000, 10, load)]);
             assert_eq!(rankings[0].winner == Winner::Clear(1), expected);
             assert_eq!(rankings[0].standings[0].ratio_to_best.is_some(), expected);
         }
@@ -214,7 +214,7 @@ mod tests {
     fn an_invalid_cell_is_not_ranked_however_fast() {
         let mut fast = cell("a", 10, 1, at(8));
         fast.verdict = Verdict::of(vec![Reason { kind: ReasonKind::Errors, detail: "x".into() }]);
-        let rankings = ranked([fast, cell("b", 1_000, 10, at(8)), cell("c", 2_000, 10, at(8))]);
+        let rankings = ranked(&[fast, cell("b", 1_000, 10, at(8)), cell("c", 2_000, 10, at(8))]);
         assert_eq!(rankings[0].winner, Winner::Clear(1));
         assert_eq!(rankings[0].standings[0].ratio_to_best, None);
     }
@@ -225,6 +225,6 @@ mod tests {
         shared.point = String::new();
         let mut other_point = cell("a", 1_000, 1, at(64));
         other_point.point = "c64".into();
-        assert_eq!(ranked([cell("a", 1_000, 1, at(8)), shared, other_point]).len(), 3);
+        assert_eq!(ranked(&[cell("a", 1_000, 1, at(8)), shared, other_point]).len(), 3);
     }
 }

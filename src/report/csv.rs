@@ -143,12 +143,19 @@ fn add_figures(add: &mut impl FnMut(&str, String), figures: &Figures) {
 fn add_quantiles(add: &mut impl FnMut(&str, String), name: &str, of: &Quantiles) {
     add(&format!("{name}_min_ns"), field(of.min));
     add(&format!("{name}_mean_ns"), field(of.mean));
-    add(&format!("{name}_p50_ns"), field(of.p50));
-    add(&format!("{name}_p90_ns"), field(of.p90));
-    add(&format!("{name}_p95_ns"), field(of.p95));
-    add(&format!("{name}_p99_ns"), field(of.p99));
-    add(&format!("{name}_p999_ns"), field(of.p999));
-    add(&format!("{name}_p9999_ns"), field(of.p9999));
+    let within = of.intervals;
+    for (quantile, value, interval) in [
+        ("p50", of.p50, within.p50),
+        ("p90", of.p90, within.p90),
+        ("p95", of.p95, within.p95),
+        ("p99", of.p99, within.p99),
+        ("p999", of.p999, within.p999),
+        ("p9999", of.p9999, within.p9999),
+    ] {
+        add(&format!("{name}_{quantile}_ns"), field(value));
+        add(&format!("{name}_{quantile}_low_ns"), field(interval.map(|[low, _]| low)));
+        add(&format!("{name}_{quantile}_high_ns"), field(interval.map(|[_, high]| high)));
+    }
     add(&format!("{name}_max_ns"), field(of.max));
 }
 

@@ -52,10 +52,10 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
             );
             files.push(ReportFile { name, bytes: distribution(&title, histogram).into_bytes() });
         };
-        if methods.len() != 1 {
-            if let Some(all) = histograms.all(kind) {
-                add(None, &all);
-            }
+        if methods.len() != 1
+            && let Some(all) = histograms.all(kind)
+        {
+            add(None, &all);
         }
         for method in methods {
             if let Some(histogram) = histograms.of(method, kind) {

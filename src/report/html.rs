@@ -3,11 +3,12 @@
 use askama::Template;
 
 use super::charts::{Bar, Frame, Line, Part, bars, line_of, spectrum};
+use super::sentences::machine;
 use super::text::{block, line};
-use super::view::{Figure, Group, NOTHING, Row, View, bytes_text, machine, nanoseconds, times, view};
+use super::view::{Figure, Group, NOTHING, Row, View, bytes_text, nanoseconds, times, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
-use crate::analysis::{count, rate_per_s};
-use crate::result::{CellResult, Kind, LoadModel, MessageBytes};
+use crate::analysis::{count, duration_ns, rate_per_s};
+use crate::result::{CellResult, Kind, LoadModel, MessageBytes, ReasonKind};
 
 pub(super) const FORMAT: Format =
     Format { name: "html", about: "one self-contained page", file_name: "report.html", render };
@@ -194,10 +195,19 @@ fn detail_row(row: &Row, cell: &CellResult) -> Vec<String> {
     };
     let mut fields = vec![line(&row.backend, MAX_NAME), or_nothing(figures.calls.map(count))];
     fields.push(or_nothing(nanoseconds(of.min)));
-    fields.push(or_nothing(of.mean.map(crate::analysis::duration_ns)));
-    for quantile in [of.p50, of.p90, of.p95, of.p99, of.p999, of.p9999, of.max] {
-        fields.push(or_nothing(nanoseconds(quantile)));
+    fields.push(or_nothing(of.mean.map(duration_ns)));
+    let within = of.intervals;
+    for (quantile, interval) in [
+        (of.p50, within.p50),
+        (of.p90, within.p90),
+        (of.p95, within.p95),
+        (of.p99, within.p99),
+        (of.p999, within.p999),
+        (of.p9999, within.p9999),
+    ] {
+        fields.push(or_nothing(with_interval(quantile, interval)));
     }
+    fields.push(or_nothing(nanoseconds(of.max)));
     fields.push(or_nothing(figures.rate_per_s.map(rate_per_s)));
     fields.push(message_bytes(&figures.bytes_per_call.request));
     fields.push(message_bytes(&figures.bytes_per_call.response));
@@ -207,6 +217,16 @@ fn detail_row(row: &Row, cell: &CellResult) -> Vec<String> {
     fields.push(switches(figures.context_switches.client));
     fields.push(switches(figures.context_switches.server));
     fields
+}
+
+/// A quantile and where it lies with 95 % confidence.
+fn with_interval(quantile: Option<u64>, interval: Option<[u64; 2]>) -> Option<String> {
+    let value = nanoseconds(quantile)?;
+    let ends = interval.map(|[low, high]| (duration_ns(low as f64), duration_ns(high as f64)));
+    Some(match ends {
+        Some((low, high)) if low != high => format!("{value} ({low} to {high})"),
+        _ => value,
+    })
 }
 
 /// Payload, encoded, framed and wire.
@@ -262,7 +282,8 @@ fn spectrum_chart(
             LoadModel::Closed => Kind::Service,
         };
         let histogram = input.histograms.cell(row.cell).and_then(|histograms| histograms.all(kind));
-        let Some(line) = histogram.and_then(|histogram| line_of(series, &histogram)) else { continue };
+        let tail = !cell.verdict.has(ReasonKind::Overloaded);
+        let Some(line) = histogram.and_then(|histogram| line_of(series, &histogram, tail)) else { continue };
         lines.push(line);
         legend.push(Key { line: line_classes(series), fill: String::new(), name: name_with_verdict(row) });
     }
@@ -283,7 +304,7 @@ fn spectrum_chart(
         wide,
         narrow,
         legend,
-        note: "Each line ends where fewer than ten calls are slower.",
+        note: "Each line ends where fewer than ten calls are slower; of an overloaded back end, at the median.",
     }))
 }
 
@@ -309,7 +330,7 @@ fn rate_chart(
             let rate = input.run.cells.get(row.cell)?.figures.rate_per_s?;
             Some(Bar {
                 name: name_with_verdict(row),
-                figure: rate_per_s(rate),
+                figure: row.rate.text.clone(),
                 parts: vec![Part::Series(series, rate)],
             })
         })

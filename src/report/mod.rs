@@ -13,6 +13,7 @@ mod hgrm;
 mod html;
 mod json;
 mod markdown;
+mod sentences;
 mod table;
 mod text;
 mod view;

@@ -334,6 +334,7 @@ pub fn hostile_run() -> (RunResult, Histograms) {
 }
 
 /// Two good cells and a failed one of the run.
+#[allow(dead_code)] // The integration tests need the whole run only.
 pub fn small_run() -> (RunResult, Histograms) {
     let (mut run, mut histograms) = run();
     let keep = [6, 8, 10];

@@ -68,7 +68,7 @@ fn open() -> LoadRecord {
     }
 }
 
-fn cell_of<const N: usize>(load: LoadRecord, outcomes: [Result<RoundResult, Reason>; N]) -> CellResult {
+fn cell_of<const N: usize>(load: LoadRecord, outcomes: &[Result<RoundResult, Reason>; N]) -> CellResult {
     let inputs: Vec<RoundInput<'_>> = outcomes
         .iter()
         .enumerate()
@@ -82,7 +82,7 @@ fn cell_of<const N: usize>(load: LoadRecord, outcomes: [Result<RoundResult, Reas
 }
 
 fn kinds(script: &Script) -> Vec<&'static str> {
-    let cell = cell_of(open(), [Ok(round(script))]);
+    let cell = cell_of(open(), &[Ok(round(script))]);
     assert_eq!(cell.verdict.status == Status::Valid, cell.verdict.reasons.is_empty());
     cell.verdict.reasons.iter().map(|reason| reason.kind.name()).collect()
 }
@@ -193,14 +193,14 @@ fn errors_within_the_budget_are_allowed() {
 
 #[test]
 fn a_verdict_says_what_to_change() {
-    let cell = cell_of(open(), [Ok(round(&Script { lag_ns: 250_000, ..QUIET }))]);
+    let cell = cell_of(open(), &[Ok(round(&Script { lag_ns: 250_000, ..QUIET }))]);
     let detail = &cell.verdict.reasons[0].detail;
     assert!(detail.contains("250 µs late (200 µs is allowed): lower rate_per_s"), "{detail}");
 }
 
 #[test]
 fn an_overloaded_cell_has_a_rate_and_no_tail() {
-    let cell = cell_of(open(), [Ok(round(&Script { wait_ns: |call| call * 20_000, ..QUIET }))]);
+    let cell = cell_of(open(), &[Ok(round(&Script { wait_ns: |call| call * 20_000, ..QUIET }))]);
     assert!(cell.figures.rate_per_s.is_some() && cell.figures.offered_rate_per_s.is_some());
     assert!(cell.figures.response_ns.p50.is_some());
     assert_eq!((cell.figures.response_ns.p99, cell.figures.response_ns.intervals.p99), (None, None));
@@ -212,13 +212,13 @@ fn a_cell_is_valid_when_two_thirds_of_its_rounds_are_and_counts_those_only() {
     let slow =
         || round(&Script { service_ns: |call| if call < 2_000 { 900_000 } else { 2_000_000 }, ..QUIET });
     let good = || Ok(round(&QUIET));
-    let cell = cell_of(open(), [good(), good(), Ok(slow())]);
+    let cell = cell_of(open(), &[good(), good(), Ok(slow())]);
     assert!(cell.verdict.is_valid());
     assert_eq!(cell.figures.calls, Some(8_000));
     assert_eq!(cell.figures.service_ns.samples, 8_000);
     assert!(cell.figures.service_ns.max < Some(200_000));
     assert_eq!(cell.rounds.len(), 3);
-    let cell = cell_of(open(), [good(), Ok(slow()), Ok(slow())]);
+    let cell = cell_of(open(), &[good(), Ok(slow()), Ok(slow())]);
     let kinds: Vec<_> = cell.verdict.reasons.iter().map(|reason| reason.kind.name()).collect();
     assert_eq!(kinds, ["unstable", "too-few-rounds"]);
     assert!(cell.verdict.reasons[0].detail.starts_with("in 2 of 3 rounds: "));
@@ -227,7 +227,7 @@ fn a_cell_is_valid_when_two_thirds_of_its_rounds_are_and_counts_those_only() {
 #[test]
 fn one_wrong_answer_in_one_round_voids_the_cell() {
     let wrong = round(&Script { change: |round| round.add_wrong_answer("echo", "a", "b"), ..QUIET });
-    let cell = cell_of(open(), [Ok(round(&QUIET)), Ok(round(&QUIET)), Ok(wrong)]);
+    let cell = cell_of(open(), &[Ok(round(&QUIET)), Ok(round(&QUIET)), Ok(wrong)]);
     assert!(cell.verdict.has(ReasonKind::WrongAnswers));
     assert_eq!(cell.figures.wrong_answers, Some(1));
 }
@@ -235,17 +235,17 @@ fn one_wrong_answer_in_one_round_voids_the_cell() {
 #[test]
 fn a_failed_round_is_a_row() {
     let failed = || Err(Reason { kind: ReasonKind::Failed, detail: "exit code 1: boom".into() });
-    let cell = cell_of(open(), [failed(), failed()]);
+    let cell = cell_of(open(), &[failed(), failed()]);
     assert_eq!(cell.rounds.len(), 2);
     assert_eq!(cell.figures, Figures::default());
     assert_eq!(cell.verdict.reasons[0].detail, "in 2 of 2 rounds: exit code 1: boom");
-    assert!(cell_of(open(), []).verdict.has(ReasonKind::Interrupted));
+    assert!(cell_of(open(), &[]).verdict.has(ReasonKind::Interrupted));
 }
 
 #[test]
 fn damaged_histograms_fail_the_round() {
     let damaged = round(&Script { change: |round| round.hlog.push_str("nonsense\n"), ..QUIET });
-    assert!(cell_of(open(), [Ok(damaged)]).verdict.has(ReasonKind::Failed));
+    assert!(cell_of(open(), &[Ok(damaged)]).verdict.has(ReasonKind::Failed));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
             ..QUIET
         }))
     };
-    let cell = cell_of(open(), [counted(), counted()]);
+    let cell = cell_of(open(), &[counted(), counted()]);
     let figures = &cell.figures;
     assert_eq!(figures.calls, Some(8_000));
     assert_eq!(figures.rate_per_s, Some(1_000.0));
@@ -276,7 +276,7 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
 
 #[test]
 fn quantiles_that_owe_more_than_a_tenth_to_lag_are_marked() {
-    let cell = cell_of(open(), [Ok(round(&Script { lag_ns: 20_000, ..QUIET }))]);
+    let cell = cell_of(open(), &[Ok(round(&Script { lag_ns: 20_000, ..QUIET }))]);
     assert!(cell.verdict.is_valid());
     assert_eq!(cell.figures.lag_marked, ["p50", "p90", "p95", "p99"]);
 }
@@ -287,7 +287,7 @@ fn a_closed_loop_answers_for_no_lag_and_responds_in_its_service_time() {
     let only_service: Vec<&str> =
         result.hlog.lines().filter(|line| !line.starts_with("Tag=") || line.contains("/service,")).collect();
     result.hlog = only_service.join("\n") + "\n";
-    let cell = cell_of(LoadRecord::default(), [Ok(result)]);
+    let cell = cell_of(LoadRecord::default(), &[Ok(result)]);
     assert!(cell.verdict.is_valid(), "{:?}", cell.verdict);
     assert_eq!(cell.figures.response_ns, cell.figures.service_ns);
     assert_eq!(cell.figures.lag_ns, Quantiles::default());

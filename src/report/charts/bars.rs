@@ -4,7 +4,7 @@ use plotters::element::{Rectangle, Text};
 use plotters::prelude::{IntoDrawingArea as _, IntoFont as _};
 use plotters::style::{Color as _, TextStyle};
 
-use super::svg::{FAINT, INK, Svg, end, series, text_width};
+use super::svg::{FAINT, FINE, INK, Svg, end, series, text_width};
 use super::{ChartError, Frame};
 use crate::report::text::line;
 
@@ -48,19 +48,21 @@ pub(in crate::report) fn bars(bars: &[Bar], frame: &Frame<'_>) -> Result<String,
     let figures = bars.iter().map(|bar| text_width(&bar.figure, size)).fold(0.0, f64::max);
     let room = (f64::from(frame.width) - figures - f64::from(GAP) * 2.0).max(40.0);
     let longest = bars.iter().map(total).fold(0.0, f64::max);
-    let style = || TextStyle::from(("sans-serif", TEXT).into_font()).color(&INK);
+    let x = |amount: f64| {
+        if longest > 0.0 { (amount / longest * room * f64::from(FINE)).round() as i32 } else { 0 }
+    };
+    let style = || TextStyle::from(("sans-serif", TEXT * FINE).into_font()).color(&INK);
     let letters = (f64::from(frame.width) / (size * 0.6)) as usize;
     let mut text = String::new();
     {
         let area = Svg::begin(&mut text, frame, height).into_drawing_area();
         for (row, bar) in (0_i32..).zip(bars) {
             let top = row.saturating_mul(ROW);
-            area.draw(&Text::new(line(&bar.name, letters), (0, top + 4), style())).map_err(ChartError::of)?;
+            area.draw(&Text::new(line(&bar.name, letters), (0, (top + 4) * FINE), style()))
+                .map_err(ChartError::of)?;
             let bar_top = top + TEXT + 8;
             let mut sum = 0.0;
             for part in &bar.parts {
-                let x =
-                    |amount: f64| if longest > 0.0 { (amount / longest * room).round() as i32 } else { 0 };
                 let color = match part {
                     Part::Series(index, _) => series(*index),
                     Part::Around(_) => FAINT,
@@ -68,12 +70,12 @@ pub(in crate::report) fn bars(bars: &[Bar], frame: &Frame<'_>) -> Result<String,
                 let (left, right) = (x(sum), x(sum + part.amount()));
                 sum += part.amount();
                 // At least a hair of what is there.
-                let right = if part.amount() > 0.0 { right.max(left + 1) } else { right };
-                let rectangle = Rectangle::new([(left, bar_top), (right, bar_top + BAR)], color.filled());
+                let right = if part.amount() > 0.0 { right.max(left + FINE) } else { right };
+                let rectangle =
+                    Rectangle::new([(left, bar_top * FINE), (right, (bar_top + BAR) * FINE)], color.filled());
                 area.draw(&rectangle).map_err(ChartError::of)?;
             }
-            let end_of_bar = if longest > 0.0 { (sum / longest * room).round() as i32 } else { 0 };
-            area.draw(&Text::new(bar.figure.clone(), (end_of_bar + GAP, bar_top + 1), style()))
+            area.draw(&Text::new(bar.figure.clone(), (x(sum) + GAP * FINE, (bar_top + 1) * FINE), style()))
                 .map_err(ChartError::of)?;
         }
         area.present().map_err(ChartError::of)?;

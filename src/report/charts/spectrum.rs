@@ -7,7 +7,7 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::prelude::{ChartBuilder, IntoDrawingArea as _, IntoFont as _, LineSeries, ShapeStyle};
 use plotters::style::{Color as _, TextStyle};
 
-use super::svg::{GRID, INK, Svg, end, series};
+use super::svg::{FINE, GRID, INK, Svg, end, series};
 use super::{ChartError, Frame};
 use crate::analysis::MIN_SAMPLES_ABOVE;
 
@@ -28,9 +28,10 @@ pub(in crate::report) struct Line {
 }
 
 /// The line of a histogram, up to the last quantile that has samples enough; `None` where there are
-/// too few for any.
-pub(in crate::report) fn line_of(series: usize, histogram: &Histogram<u64>) -> Option<Line> {
-    let nines = (histogram.len() as f64 / MIN_SAMPLES_ABOVE).log10().min(MAX_NINES);
+/// too few for any. One without a tail ends at the median.
+pub(in crate::report) fn line_of(series: usize, histogram: &Histogram<u64>, tail: bool) -> Option<Line> {
+    let longest = if tail { MAX_NINES } else { 2_f64.log10() };
+    let nines = (histogram.len() as f64 / MIN_SAMPLES_ABOVE).log10().min(longest);
     if histogram.is_empty() || nines <= 0.0 {
         return None;
     }
@@ -62,11 +63,11 @@ pub(in crate::report) fn spectrum(lines: &[Line], frame: &Frame<'_>) -> Result<S
     {
         let area = Svg::begin(&mut text, frame, frame.height).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
-            .margin_top(10)
-            .margin_right(if wide { 28 } else { 22 })
-            .margin_bottom(4)
-            .x_label_area_size(44)
-            .y_label_area_size(if wide { 66 } else { 58 })
+            .margin_top(10 * FINE)
+            .margin_right(FINE * if wide { 28 } else { 22 })
+            .margin_bottom(4 * FINE)
+            .x_label_area_size(44 * FINE)
+            .y_label_area_size(FINE * if wide { 66 } else { 58 })
             .build_cartesian_2d(
                 Axis { low: 0.0, high: nines, ticks: quantile_ticks(nines, wide), label: quantile_label },
                 Axis { low, high, ticks: latency_ticks(low, high), label: latency_label },
@@ -118,10 +119,11 @@ impl ValueFormatter<f64> for Axis {
 type Chart<'a, 'b> = plotters::chart::ChartContext<'a, Svg<'b>, plotters::prelude::Cartesian2d<Axis, Axis>>;
 
 fn draw_axes(chart: &mut Chart<'_, '_>) -> Result<(), ChartError> {
-    let label = TextStyle::from(("sans-serif", 13).into_font()).color(&INK);
+    let label = TextStyle::from(("sans-serif", 13 * FINE).into_font()).color(&INK);
     chart
         .configure_mesh()
         .x_desc("share of the calls that are at most this slow")
+        .set_all_tick_mark_size(5 * FINE)
         .axis_style(INK.stroke_width(1))
         .bold_line_style(GRID.stroke_width(1))
         .light_line_style(GRID.mix(0.0))
@@ -187,15 +189,17 @@ mod tests {
         for value in 1..=1_000_u64 {
             histogram.record(value * 1_000).unwrap();
         }
-        let line = line_of(0, &histogram).unwrap();
+        let line = line_of(0, &histogram, true).unwrap();
         let (last, _) = line.points.last().unwrap();
         assert!((last - 2.0).abs() < 1e-9, "{last}");
+        let (last, _) = *line_of(0, &histogram, false).unwrap().points.last().unwrap();
+        assert!((10_f64.powf(-last) - 0.5).abs() < 1e-9, "without a tail it ends at the median");
         let few = {
             let mut few = Histogram::new(3).unwrap();
             few.record_n(5, 10).unwrap();
             few
         };
-        assert_eq!(line_of(0, &few), None);
+        assert_eq!(line_of(0, &few, true), None);
     }
 
     #[test]

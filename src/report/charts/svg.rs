@@ -22,6 +22,9 @@ pub(super) const GRID: RGBColor = RGBColor(0, 0, 1);
 /// What is around something else.
 pub(super) const FAINT: RGBColor = RGBColor(0, 0, 2);
 
+/// plotters draws on whole pixels: the drawing is so many times larger for it, so that lines are smooth.
+pub(super) const FINE: i32 = 4;
+
 /// How many colours the page has for series.
 pub(in crate::report) const COLOURS: usize = 6;
 /// How many dash patterns the page has for lines.
@@ -55,7 +58,7 @@ impl<'a> Svg<'a> {
         let _ = write!(text, "</title><desc id=\"{id}-d\">");
         push_escaped(text, frame.description);
         text.push_str("</desc>\n");
-        Self { text, size: (width, height) }
+        Self { text, size: (width * FINE.unsigned_abs(), height * FINE.unsigned_abs()) }
     }
 
     fn shape(&mut self, element: &str, class: &str, attributes: std::fmt::Arguments<'_>) {
@@ -100,6 +103,11 @@ fn fill_class(color: BackendColor) -> String {
     }
 }
 
+/// A coordinate of plotters in the units of the drawing.
+fn units(fine: i32) -> f64 {
+    f64::from(fine) / f64::from(FINE)
+}
+
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
 impl DrawingBackend for Svg<'_> {
@@ -119,6 +127,7 @@ impl DrawingBackend for Svg<'_> {
 
     fn draw_pixel(&mut self, (x, y): BackendCoord, color: BackendColor) -> Drawn {
         let class = fill_class(color);
+        let (x, y) = (units(x), units(y));
         self.shape("rect", &class, format_args!("x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\""));
         Ok(())
     }
@@ -126,7 +135,7 @@ impl DrawingBackend for Svg<'_> {
     fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
         if style.color().alpha > 0.0 {
             let class = line_class(style.color());
-            let ((x1, y1), (x2, y2)) = (from, to);
+            let ([x1, y1], [x2, y2]) = ([from.0, from.1].map(units), [to.0, to.1].map(units));
             self.shape("line", &class, format_args!("x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\""));
         }
         Ok(())
@@ -141,7 +150,8 @@ impl DrawingBackend for Svg<'_> {
     ) -> Drawn {
         if style.color().alpha > 0.0 {
             let class = fill_class(style.color());
-            let (width, height) = (right.saturating_sub(left).max(0), bottom.saturating_sub(top).max(0));
+            let [left, top, right, bottom] = [left, top, right, bottom].map(units);
+            let (width, height) = ((right - left).max(0.0), (bottom - top).max(0.0));
             self.shape(
                 "rect",
                 &class,
@@ -159,7 +169,7 @@ impl DrawingBackend for Svg<'_> {
         if style.color().alpha > 0.0 {
             let mut points = String::new();
             for (x, y) in path {
-                let _ = write!(points, "{x},{y} ");
+                let _ = write!(points, "{},{} ", units(x), units(y));
             }
             let class = line_class(style.color());
             self.shape("polyline", &class, format_args!("points=\"{}\"", points.trim_end()));
@@ -179,7 +189,8 @@ impl DrawingBackend for Svg<'_> {
             VPos::Center => 0.35,
             VPos::Bottom => -0.2,
         };
-        let size = style.size();
+        let (x, y) = (units(x), units(y));
+        let size = style.size() / f64::from(FINE);
         let turned = match style.transform() {
             FontTransform::None => String::new(),
             FontTransform::Rotate90 => format!(" transform=\"rotate(90 {x} {y})\""),

@@ -2,6 +2,8 @@
 //! type, errors, unknown methods, sizes, characters and limits. A new row is covered without being
 //! told.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

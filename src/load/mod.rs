@@ -1,4 +1,4 @@
-//! Load: when calls become due ([`schedule`]), who releases them (the pacer), and the driver, which
+//! Load: when calls become due (`schedule`), who releases them (the pacer), and the driver, which
 //! is one lane per connection for closed and open loops alike.
 //!
 //! May import `protocol`, `record` and below; starts no process and reads no scenario file.

@@ -14,7 +14,7 @@ mod xmlrpc;
 mod zerorpc;
 
 pub use dispatch::Dispatcher;
-pub use once::call_once;
+pub use once::{call_once, call_once_unless};
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

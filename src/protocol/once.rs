@@ -7,6 +7,9 @@ use super::{MethodCodecs, Protocol, Session, call_error};
 use crate::clock::now_ns;
 use crate::rpc::{CallError, Service, Value};
 
+/// How often a call looks whether it is to stop.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// Connects to `target`, calls a method and returns its answer. Blocks this thread, which must not
 /// be inside a runtime.
 ///
@@ -20,6 +23,23 @@ pub fn call_once(
     arguments: &[Value],
     timeout: Duration,
 ) -> Result<Value, CallError> {
+    call_once_unless(protocol, service, target, method, arguments, timeout, &|| false)
+}
+
+/// [`call_once`], ended early once `stop` says so: it is asked several times a second.
+///
+/// # Errors
+/// As there; a call that was stopped has timed out.
+pub fn call_once_unless(
+    protocol: &Protocol,
+    service: &Arc<Service>,
+    target: &str,
+    method: usize,
+    arguments: &[Value],
+    timeout: Duration,
+    stop: &dyn Fn() -> bool,
+) -> Result<Value, CallError> {
+    let begun = std::time::Instant::now();
     let failed = |reason: String| CallError::Connect { target: target.to_owned(), reason };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -28,8 +48,19 @@ pub fn call_once(
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let call = call(protocol, service, target, method, arguments);
-        let after_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        tokio::time::timeout(timeout, call).await.unwrap_or(Err(CallError::Timeout { after_ms }))
+        let limit = async {
+            while begun.elapsed() < timeout && !stop() {
+                tokio::time::sleep(GLANCE.min(timeout.saturating_sub(begun.elapsed()))).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = call => outcome,
+            () = limit => {
+                let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                Err(CallError::Timeout { after_ms })
+            }
+        }
     })
 }
 

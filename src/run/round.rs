@@ -9,8 +9,8 @@ use super::plan::Cell;
 use super::spec::RoundSpec;
 use crate::host::server::{self, READY_TIMEOUT, RunningServer, ServerCommand, ServerSpec};
 use crate::host::{Child, ChildSpec, HostError, own_binary};
-use crate::protocol::call_once;
-use crate::result::{Reason, ReasonKind, RoundResult};
+use crate::protocol::call_once_unless;
+use crate::result::RoundResult;
 use crate::rpc::{CallError, Service, to_json};
 use crate::scenario::{Amount, Generator, Hosting, LoadModel};
 use crate::transport;
@@ -54,16 +54,8 @@ pub enum RoundError {
     },
 }
 
-/// A finished round.
-#[derive(Debug)]
-pub struct FinishedRound {
-    /// What the client measured.
-    pub result: RoundResult,
-    /// What went wrong beside the calls: the server died.
-    pub mishap: Option<Reason>,
-}
-
-/// Runs one round of a cell.
+/// Runs one round of a cell. A server that dies under it is told in the result's `mishap`: what the
+/// client measured until then is kept.
 ///
 /// # Errors
 /// See [`RoundError`].
@@ -72,21 +64,10 @@ pub fn run_round(
     service: &std::sync::Arc<Service>,
     folder: &Path,
     interrupt: &Interrupt,
-) -> Result<FinishedRound, RoundError> {
+) -> Result<RoundResult, RoundError> {
     let generator = Generator::new(&cell.workload);
-    let first = generator.warmup_call(0);
-    let mut ready = |address: &str| -> Result<(), String> {
-        if interrupt.is_set() {
-            return Err("interrupted".into());
-        }
-        let arguments = generator.arguments(first.method, first.variant);
-        match call_once(&cell.protocol, service, address, first.method, arguments, FIRST_CALL_LIMIT) {
-            // An error of the service is an answer of the server; what it means the round will say.
-            Ok(_) | Err(CallError::Remote(_)) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        }
-    };
-    let server = start_server(cell, service, folder, &mut ready);
+    let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
+    let server = start_server(cell, service, folder, &mut ready, interrupt);
     if interrupt.is_set() {
         return Err(RoundError::Interrupted);
     }
@@ -94,7 +75,7 @@ pub fn run_round(
     let target = match (&server, &cell.backend.hosting) {
         (Some(server), _) => Some(server.address.clone()),
         (None, Hosting::External(url)) => {
-            await_external(&url.address, &url.url, &mut ready)?;
+            await_external(&url.address, &url.url, &mut ready, interrupt)?;
             Some(url.address.clone())
         }
         (None, _) => None,
@@ -112,9 +93,43 @@ pub fn run_round(
         server_threads: cell.server_threads,
         server_pid: server.as_ref().map(|server| server.child.pid()),
     };
-    let result = run_client_process(&spec, interrupt)?;
-    let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
-    Ok(FinishedRound { result, mishap })
+    let mut result = run_client_process(&spec, interrupt)?;
+    result.mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
+    Ok(result)
+}
+
+/// Starts a cell's server, waits for its first answer and ends it.
+///
+/// # Errors
+/// See [`RoundError`].
+pub fn try_start(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> Result<(), RoundError> {
+    let generator = Generator::new(&cell.workload);
+    let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
+    start_server(cell, service, folder, &mut ready, interrupt).map(drop)
+}
+
+/// A real call to a server that has just been started; the error is why it is not ready.
+fn first_call(
+    cell: &Cell,
+    generator: &Generator,
+    service: &std::sync::Arc<Service>,
+    address: &str,
+    interrupt: &Interrupt,
+) -> Result<(), String> {
+    let first = generator.warmup_call(0);
+    let arguments = generator.arguments(first.method, first.variant);
+    let stop = || interrupt.is_set();
+    let (protocol, method, limit) = (&cell.protocol, first.method, FIRST_CALL_LIMIT);
+    match call_once_unless(protocol, service, address, method, arguments, limit, &stop) {
+        // An error of the service is an answer of the server; what it means the round will say.
+        Ok(_) | Err(CallError::Remote(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn start_server(
@@ -122,6 +137,7 @@ fn start_server(
     service: &Service,
     folder: &Path,
     ready: &mut dyn FnMut(&str) -> Result<(), String>,
+    interrupt: &Interrupt,
 ) -> Result<Option<RunningServer>, RoundError> {
     let is_null = cell.protocol.transport.name() == transport::NULL;
     if is_null || cell.backend.hosting != Hosting::Subprocess {
@@ -138,6 +154,7 @@ fn start_server(
         service_json: to_json(service).map_err(|error| RoundError::Client(error.to_string()))?,
         folder: folder.to_owned(),
         ready_timeout: READY_TIMEOUT,
+        stop: interrupt.flag(),
     };
     Ok(Some(server::start(&spec, ready)?))
 }
@@ -167,12 +184,14 @@ fn await_external(
     address: &str,
     url: &str,
     ready: &mut dyn FnMut(&str) -> Result<(), String>,
+    interrupt: &Interrupt,
 ) -> Result<(), RoundError> {
     // Somebody else starts it: a few attempts bridge a restart, no more.
     let deadline = Instant::now() + FIRST_CALL_LIMIT;
     loop {
         match ready(address) {
             Ok(()) => return Ok(()),
+            Err(_) if interrupt.is_set() => return Err(RoundError::Interrupted),
             Err(reason) if Instant::now() >= deadline => {
                 return Err(RoundError::External { url: url.to_owned(), reason });
             }
@@ -182,18 +201,17 @@ fn await_external(
 }
 
 /// Whether the server has died under the round.
-fn died(server: &mut RunningServer, name: &str) -> Option<Reason> {
+fn died(server: &mut RunningServer, name: &str) -> Option<String> {
     let exit = server.child.try_exit()?;
+    // Its last words are complete only when its pipes are closed.
+    server.child.kill();
     let tail = server.child.stderr_tail();
     let said = if tail.trim().is_empty() {
         String::from("; it wrote nothing to standard error")
     } else {
         format!("; its standard error ends with:\n{}", tail.trim_end())
     };
-    Some(Reason {
-        kind: ReasonKind::Failed,
-        detail: format!("the server of {name} {exit} during the round{said}"),
-    })
+    Some(format!("the server of {name} {exit} during the round{said}"))
 }
 
 fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundResult, RoundError> {
@@ -225,8 +243,10 @@ fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundRe
     };
     let output = client.output(Instant::now() + Duration::from_secs(10)).unwrap_or_default();
     if !exit.success() {
+        client.kill();
         let tail = client.stderr_tail();
-        return Err(RoundError::Client(format!("{exit}: {}", tail.trim())));
+        let said = if tail.trim().is_empty() { String::new() } else { format!(": {}", tail.trim()) };
+        return Err(RoundError::Client(format!("{exit}{said}")));
     }
     serde_json::from_slice(&output)
         .map_err(|error| RoundError::Client(format!("gave a result that cannot be read: {error}")))

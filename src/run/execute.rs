@@ -63,6 +63,7 @@ pub struct FinishedRun {
 /// A round that was tried.
 struct Tried {
     order: u64,
+    implementation: Option<String>,
     histograms: Option<String>,
     outcome: Result<RoundResult, Reason>,
 }
@@ -106,10 +107,14 @@ pub fn execute(
             continue;
         }
         progress.begins(&label(cell), order + 1, plan.order.len());
+        let mut implementation = None;
         let outcome = match hopeless(&tried[index]) {
             Some(reason) => Err(reason),
             None => match run_round(cell, &plan.service, &folder, interrupt) {
-                Ok(FinishedRound { result, mishap: None }) => Ok(result),
+                Ok(FinishedRound { result, mishap: None, implementation: said }) => {
+                    implementation = said;
+                    Ok(result)
+                }
                 Ok(FinishedRound { mishap: Some(reason), .. }) => Err(reason),
                 Err(RoundError::Interrupted) => break,
                 Err(RoundError::Host(error))
@@ -131,7 +136,7 @@ pub fn execute(
             Err(_) => None,
         };
         let note = outcome.as_ref().err().map(|reason| reason.detail.clone());
-        tried[index].push(Tried { order: order as u64, histograms, outcome });
+        tried[index].push(Tried { order: order as u64, implementation, histograms, outcome });
         progress.ended(note.as_deref());
         assemble(&mut run, plan, &tried, &skipped, Some(index));
         run.interrupted = true;
@@ -265,7 +270,12 @@ fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
             outcome: round.outcome.as_ref().map_err(Reason::clone),
         })
         .collect();
-    cell_from_rounds(describe(cell), &inputs, limits)
+    let mut description = describe(cell);
+    // What the server calls itself says more than its command.
+    if let Some(said) = tried.iter().find_map(|round| round.implementation.clone()) {
+        description.implementation = Some(said);
+    }
+    cell_from_rounds(description, &inputs, limits)
 }
 
 /// The outcome of a run for the exit code; an interrupted one has its own.

@@ -43,7 +43,7 @@ def main():
     # zerorpc does not say where it listens; the socket inside does.
     endpoint = server._events._socket.getsockopt(zmq.LAST_ENDPOINT).decode().rstrip("\0")
     gevent.signal_handler(signal.SIGTERM, server.stop)
-    service.listening(args.host, int(endpoint.rsplit(":", 1)[1]), "zerorpc")
+    service.listening(args.host, int(endpoint.rsplit(":", 1)[1]), "zerorpc", "zerorpc " + zerorpc.__version__)
     server.run()
 
 

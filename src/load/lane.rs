@@ -200,7 +200,7 @@ impl Lane {
         let (method, variant) = (planned.method, planned.variant);
         self.in_flight += 1;
         self.phase.results.borrow_mut().first_start_ns.get_or_insert(start_ns);
-        let call = Started { released, method, variant, start_ns, id: None, encoded_request: 0 };
+        let call = Started { released, method, variant, start_ns, ..Started::default() };
         if matches!(self.link, Link::Up(_)) {
             self.submit(call);
         } else {

@@ -15,7 +15,7 @@ pub enum Next {
 }
 
 /// A call that may start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Released {
     /// Its index in the seeded sequence of calls.
     pub index: u64,

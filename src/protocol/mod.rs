@@ -14,7 +14,7 @@ mod xmlrpc;
 mod zerorpc;
 
 pub use dispatch::Dispatcher;
-pub use once::call_once;
+pub use once::{call_once, stream_once};
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

@@ -191,6 +191,8 @@ fn missing(backend: &str, error: &HostError) -> Skipped {
     Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
 }
 
+const NOT_TRIED: &str = "not tried again";
+
 /// A server that could not be started twice is not tried again: each attempt may take its whole
 /// time-out.
 fn hopeless(tried: &[Tried]) -> Option<Reason> {
@@ -198,8 +200,12 @@ fn hopeless(tried: &[Tried]) -> Option<Reason> {
     let last = tried.last()?;
     match &last.outcome {
         Err(reason) if failed >= 2 && failed == tried.len() => {
-            let first_line = reason.detail.lines().next().unwrap_or_default();
-            let detail = format!("not tried again after {failed} failures: {first_line}");
+            let detail = if reason.detail.starts_with(NOT_TRIED) {
+                reason.detail.clone()
+            } else {
+                let first_line = reason.detail.lines().next().unwrap_or_default();
+                format!("{NOT_TRIED} after {failed} failures: {first_line}")
+            };
             Some(Reason { kind: ReasonKind::Failed, detail })
         }
         _ => None,

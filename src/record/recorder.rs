@@ -60,9 +60,7 @@ impl Kinds {
             Kinds::Closed => &[Kind::Service],
             Kinds::Open => &[Kind::Service, Kind::Response, Kind::Wait, Kind::Lag],
             Kinds::ClosedStreams => &[Kind::Service, Kind::FirstItem],
-            Kinds::OpenStreams => {
-                &[Kind::Service, Kind::Response, Kind::Wait, Kind::Lag, Kind::FirstItem]
-            }
+            Kinds::OpenStreams => &[Kind::Service, Kind::Response, Kind::Wait, Kind::Lag, Kind::FirstItem],
         }
     }
 }
@@ -148,7 +146,8 @@ impl Recorder {
             self.add(at + 2, sample.start_ns.saturating_sub(sample.ready_ns));
             self.add(at + 3, sample.ready_ns.saturating_sub(sample.due_ns));
         }
-        if let (Kinds::ClosedStreams | Kinds::OpenStreams, Some(first_ns)) = (self.kinds, sample.first_item_ns)
+        if let (Kinds::ClosedStreams | Kinds::OpenStreams, Some(first_ns)) =
+            (self.kinds, sample.first_item_ns)
         {
             self.add(at + kinds - 1, first_ns.saturating_sub(sample.start_ns));
         }

@@ -84,6 +84,10 @@ impl Lane {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS_PER_POLL {
             let mut progressed = self.advance_link(cx);
+            if self.in_flight == 0 {
+                // A connection that the peer closed while nothing was in flight must not get a call.
+                progressed |= self.poll_session(cx);
+            }
             progressed |= self.take_calls(cx);
             progressed |= self.poll_session(cx);
             if self.janitor.poll_tick(cx).is_ready() {
@@ -179,6 +183,9 @@ impl Lane {
                     }
                 }
             }
+        }
+        if self.in_flight == self.client.in_flight {
+            self.phase.source.borrow_mut().pass_on();
         }
         taken > 0
     }

@@ -61,6 +61,8 @@ pub struct FinishedRound {
     pub result: RoundResult,
     /// What went wrong beside the calls: the server died.
     pub mishap: Option<Reason>,
+    /// What the server calls itself, where it says so.
+    pub implementation: Option<String>,
 }
 
 /// Runs one round of a cell.
@@ -114,7 +116,8 @@ pub fn run_round(
     };
     let result = run_client_process(&spec, interrupt)?;
     let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
-    Ok(FinishedRound { result, mishap })
+    let implementation = server.and_then(|server| server.implementation);
+    Ok(FinishedRound { result, mishap, implementation })
 }
 
 fn start_server(

@@ -295,9 +295,9 @@ fn arguments_of_another_type_are_an_error_of_the_server_and_it_lives_on() {
 
 #[test]
 fn a_service_time_delays_the_answer_and_nothing_else() {
-    use wirebench::rpc::{Delay, Hold};
+    use wirebench::rpc::{Delay, Hold, How};
     on_every_protocol(|protocol| {
-        let delay = Delay { hold: Hold::Fixed(20_000_000), stall: None, busy: false };
+        let delay = Delay { hold: Hold::Fixed(20_000_000), stall: None, how: How::Sleep };
         let service = service(vec![ServiceMethod { delay: Some(delay), ..echo("slow", Type::Int) }]);
         let target = start(protocol, &service);
         let begun = std::time::Instant::now();

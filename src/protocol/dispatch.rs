@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Asked, CallKey, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
-use crate::rpc::{Fault, FaultKind, Service, Value};
+use crate::rpc::{Fault, FaultKind, How, Outcome, Service, ServiceMethod, Value};
 use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
 
 /// Late answers that one connection may owe: more than any client has calls in flight.
@@ -20,11 +20,32 @@ pub struct Prepared {
     /// Numbers the calls, for service times and deliberate faults.
     ordinal: AtomicU64,
     started_ns: u64,
+    /// When the one line of a serial server is free again.
+    serial_free_ns: Mutex<u64>,
 }
 
 struct PreparedMethod {
     params: Box<dyn ShapeCodec>,
     result: Box<dyn ShapeCodec>,
+}
+
+impl Prepared {
+    /// How a call that arrived at `at_ns` behaves, and when it is over.
+    fn decide(&self, service: &Service, method: &ServiceMethod, ordinal: u64, at_ns: u64) -> (Outcome, u64) {
+        let from = |begins_ns: u64| {
+            let outcome = service.decide(method, ordinal, begins_ns.saturating_sub(self.started_ns));
+            let due_ns = begins_ns.saturating_add(outcome.hold_ns);
+            (outcome, due_ns)
+        };
+        if method.delay.is_none_or(|delay| delay.how != How::Serial) {
+            return from(at_ns);
+        }
+        // A number is never half written, whatever panicked.
+        let mut free_ns = self.serial_free_ns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, due_ns) = from(at_ns.max(*free_ns));
+        *free_ns = due_ns;
+        (outcome, due_ns)
+    }
 }
 
 /// A server's handler of one connection, for any protocol.
@@ -98,7 +119,12 @@ impl Dispatcher {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Arc::new(Prepared { methods, ordinal: AtomicU64::new(0), started_ns: now_ns() }))
+        Ok(Arc::new(Prepared {
+            methods,
+            ordinal: AtomicU64::new(0),
+            started_ns: now_ns(),
+            serial_free_ns: Mutex::new(0),
+        }))
     }
 
     /// A handler for one connection.
@@ -134,14 +160,14 @@ impl Dispatcher {
         } else {
             0
         };
-        let outcome = service.decide(method, ordinal, at_ns.saturating_sub(prepared.started_ns));
-        let due_ns = at_ns.saturating_add(outcome.hold_ns);
-        if outcome.busy {
+        let (outcome, due_ns) = prepared.decide(&service, method, ordinal, at_ns);
+        let is_busy = outcome.how == How::Busy;
+        if is_busy {
             while now_ns() < due_ns {
                 std::hint::spin_loop();
             }
         }
-        let is_late = outcome.hold_ns > 0 && !outcome.busy;
+        let is_late = due_ns > at_ns && !is_busy;
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
             let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
             return self.fail(call, &fault, replies);

@@ -111,6 +111,7 @@ pub fn run_round(
         write_batch: cell.write_batch,
         server_threads: cell.server_threads,
         server_pid: server.as_ref().map(|server| server.child.pid()),
+        break_pacer: false,
     };
     let result = run_client_process(&spec, interrupt)?;
     let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));

@@ -47,7 +47,8 @@ fn start(protocol: &Protocol, service: &Arc<Service>) -> String {
     if wiring.local_handlers.is_some() {
         return String::new();
     }
-    let serve = Serve { protocol: protocol.clone(), service: Arc::clone(service), wiring, spin: false };
+    let serve =
+        Serve { protocol: protocol.clone(), service: Arc::clone(service), wiring, spin: false, log: None };
     serve_in_process(serve, &[]).unwrap()
 }
 

@@ -101,10 +101,9 @@ pub(super) fn not_kept_up(
         return None;
     }
     // Where a protocol has slots enough, calls do not wait for one but in the server.
-    for (kind, what) in [
-        (Kind::Wait, "calls waited for a free slot ever longer"),
-        (Kind::Service, "calls took ever longer"),
-    ] {
+    for (kind, what) in
+        [(Kind::Wait, "calls waited for a free slot ever longer"), (Kind::Service, "calls took ever longer")]
+    {
         if let Some(growth) = growth(intervals, kind).filter(Growth::is_endless) {
             return Some(Reason {
                 kind: ReasonKind::Overloaded,
@@ -167,7 +166,9 @@ pub(super) fn saturated_client(round: &RoundResult, load: &LoadRecord) -> Option
         && load.idle == Idle::Park
         && load.concurrency.unwrap_or(1) > 1;
     let share = |cpu_ns: Option<u64>, threads: Option<u64>| {
-        cpu_ns.map(|cpu_ns| cpu_ns as f64 / (round.elapsed_ns.max(1) as f64 * threads.unwrap_or(1).max(1) as f64))
+        cpu_ns.map(|cpu_ns| {
+            cpu_ns as f64 / (round.elapsed_ns.max(1) as f64 * threads.unwrap_or(1).max(1) as f64)
+        })
     };
     let client = share(round.client_cpu_ns, load.client_threads)?;
     let server = share(round.server_cpu_ns, load.server_threads)?;

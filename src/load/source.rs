@@ -253,10 +253,7 @@ mod tests {
         assert_eq!(counts(&mut source), ReleaseCounts::default());
         release(&mut source, 2, LATE_NS + 1);
         release(&mut source, 3, 0);
-        assert_eq!(
-            counts(&mut source),
-            ReleaseCounts { waited: 2, late: 1, peak_backlog: 2, overflow: 0 }
-        );
+        assert_eq!(counts(&mut source), ReleaseCounts { waited: 2, late: 1, peak_backlog: 2, overflow: 0 });
         source.completed();
         assert!(matches!(source.next(1_000, &cx), Next::Call(Released { index: 1, .. })));
         assert!(source.open().unwrap().is_full());

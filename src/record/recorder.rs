@@ -289,7 +289,9 @@ mod tests {
     #[test]
     fn short_rounds_have_finer_intervals_and_long_ones_a_second() {
         let of_ms = |ms: u64| IntervalLength::of_round(Some(ms * 1_000_000));
-        for (round_ms, interval_ms) in [(10, 100), (1_500, 187), (4_000, 500), (8_000, 1_000), (60_000, 1_000)] {
+        for (round_ms, interval_ms) in
+            [(10, 100), (1_500, 187), (4_000, 500), (8_000, 1_000), (60_000, 1_000)]
+        {
             assert_eq!(of_ms(round_ms).at(0) / 1_000_000, interval_ms, "{round_ms} ms");
         }
         let growing = IntervalLength::of_round(None);

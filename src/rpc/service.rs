@@ -73,7 +73,11 @@ impl How {
     /// Looks up a name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Sleep, Self::Busy, Self::Serial].into_iter().zip(Self::NAMES).find(|(_, of)| **of == name).map(|(how, _)| how)
+        [Self::Sleep, Self::Busy, Self::Serial]
+            .into_iter()
+            .zip(Self::NAMES)
+            .find(|(_, of)| **of == name)
+            .map(|(how, _)| how)
     }
 }
 

@@ -75,6 +75,7 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
                 service: Arc::clone(&service),
                 wiring: Arc::clone(&wiring),
                 spin: spec.load.idle == Idle::Spin,
+                log: None,
             };
             serve_in_process(server, &spec.server_cpus)?
         }

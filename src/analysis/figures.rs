@@ -214,12 +214,20 @@ fn methods(
             (LoadModel::Closed, response) if response.samples == 0 => service_ns,
             (_, response) => response,
         };
+        let calls = counts().fold(0, |sum: u64, count| sum.saturating_add(count.calls));
+        let items = counts().filter_map(|count| count.items).reduce(u64::saturating_add);
+        let items_per_s = items.zip(service_ns.mean).and_then(|(items, mean_ns)| {
+            quotient(items as f64, calls as f64).and_then(|per_call| quotient(per_call * 1e9, mean_ns))
+        });
         let result = MethodResult {
-            calls: counts().fold(0, |sum, count| sum.saturating_add(count.calls)),
+            calls,
             errors: errors(counts().map(|count| &count.errors)),
             response_ns,
             service_ns,
             bytes_per_call: encoded_bytes(counts),
+            first_item_ns: items.map(|_| of(Kind::FirstItem)),
+            items,
+            items_per_s,
         };
         methods.insert(name.clone(), result);
     }

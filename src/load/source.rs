@@ -15,7 +15,7 @@ pub enum Next {
 }
 
 /// A call that may start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Released {
     /// Its index in the seeded sequence of calls.
     pub index: u64,
@@ -174,6 +174,21 @@ impl Source {
         Next::Park
     }
 
+    /// A lane that was woken has no free slot (it took calls on the way): wakes another, if there is a
+    /// call for it.
+    pub fn pass_on(&mut self) {
+        let (has_call, parked) = match self {
+            Source::Closed(closed) => {
+                let has_call = closed.in_flight < closed.concurrency && closed.next_index < closed.end_index;
+                (has_call, &mut closed.parked)
+            }
+            Source::Open(open) => (!open.queue.is_empty(), &mut open.parked),
+        };
+        if has_call && let Some(waker) = parked.pop() {
+            waker.wake();
+        }
+    }
+
     /// A call is over.
     pub fn completed(&mut self) {
         match self {
@@ -224,6 +239,30 @@ mod tests {
         assert_eq!(source.next(99, &cx), call(0, 99));
         source.completed();
         assert_eq!(source.next(100, &cx), Next::Done);
+    }
+
+    #[test]
+    fn a_full_lane_passes_its_wake_up_on_to_an_idle_one() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicU32, Ordering};
+        #[derive(Default)]
+        struct Count(AtomicU32);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (idle, full) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (idle_waker, full_waker) = (Waker::from(Arc::clone(&idle)), Waker::from(Arc::clone(&full)));
+        let mut source = Source::Open(Open::new(1));
+        assert_eq!(source.next(0, &Context::from_waker(&idle_waker)), Next::Park);
+        assert_eq!(source.next(0, &Context::from_waker(&full_waker)), Next::Park);
+        source.open().unwrap().release(Released { index: 0, due_ns: 1, ready_ns: 1 });
+        assert_eq!((idle.0.load(Ordering::Relaxed), full.0.load(Ordering::Relaxed)), (0, 1));
+        source.pass_on();
+        assert_eq!(idle.0.load(Ordering::Relaxed), 1);
+        source.pass_on();
+        assert_eq!(idle.0.load(Ordering::Relaxed), 1, "nobody is left to wake");
     }
 
     #[test]

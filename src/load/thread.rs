@@ -108,7 +108,8 @@ async fn round(
 
     let stopped_ns = Rc::new(std::cell::Cell::new(0));
     let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
-    let kinds = if matches!(drive.load.model, LoadModel::Open { .. }) { Kinds::Open } else { Kinds::Closed };
+    let streams = drive.service.methods.iter().any(|method| method.stream_items.is_some());
+    let kinds = Kinds::of(matches!(drive.load.model, LoadModel::Open { .. }), streams);
     let length = IntervalLength::of_round(known_length_ns(drive));
     let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
     let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));

@@ -69,6 +69,9 @@ pub struct Dispatcher {
     late: BinaryHeap<Reverse<Late>>,
     streams: Vec<Stream>,
     next_tick_ns: Option<u64>,
+    /// When the first message since the last [`Handler::work`] was taken: envelopes count in seconds,
+    /// and a clock read costs as much as decoding a small message.
+    batch_ns: Option<u64>,
 }
 
 /// An answer, already encoded, that is sent at `due_ns`.
@@ -164,16 +167,19 @@ impl Dispatcher {
             late: BinaryHeap::new(),
             streams: Vec::new(),
             next_tick_ns: None,
+            batch_ns: None,
         }
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], at_ns: u64, replies: &mut dyn Replies) {
+    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
         let Some(position) = self.service.position(name) else {
             return self.fail(call, &Fault::unknown_method(name), replies);
         };
         let service = Arc::clone(&self.service);
         let prepared = Arc::clone(&self.prepared);
         let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
+        // Only service times need to know when this very call came.
+        let at_ns = if method.delay.is_some() { now_ns() } else { 0 };
         self.arguments.clear();
         if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
             return self.fail(call, &Fault::new(FaultKind::BadArguments, error.to_string()), replies);
@@ -299,9 +305,9 @@ impl Dispatcher {
 
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
-        let at_ns = now_ns();
+        let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
-            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, at_ns, replies),
+            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);
@@ -318,7 +324,8 @@ impl Handler for Dispatcher {
     }
 
     fn work(&mut self, replies: &mut dyn Replies) -> Option<u64> {
-        let at_ns = now_ns();
+        let batch_ns = self.batch_ns.take().filter(|_| self.late.is_empty() && self.streams.is_empty());
+        let at_ns = batch_ns.unwrap_or_else(now_ns);
         while self.late.peek().is_some_and(|Reverse(late)| late.due_ns <= at_ns) {
             let Some(Reverse(late)) = self.late.pop() else { break };
             self.body = late.body;

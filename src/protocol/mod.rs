@@ -16,7 +16,7 @@ mod zerorpc;
 
 pub use call_log::{CallLog, CallLogError, LoggedCall};
 pub use dispatch::Dispatcher;
-pub use once::call_once;
+pub use once::{call_once, stream_once};
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -199,6 +199,11 @@ impl Protocol {
         for method in &service.methods {
             let failed =
                 |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+            if method.stream_items.is_some() && !self.transport.carries_streams() {
+                let place = method.method.name.to_string();
+                let codec = self.transport.name();
+                return Err(failed(Unsupported { codec, what: "streams".into(), place }));
+            }
             self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?;
             let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?;
             if let crate::rpc::Answer::Value(answer) = &method.answer {

@@ -63,7 +63,7 @@ impl Envelope for XmlRpc {
         for method in &service.methods {
             let name = &method.method.name;
             let what = if method.stream_items.is_some() {
-                "a stream"
+                "streams"
             } else if name.chars().any(|character| !escape::is_carried(character)) {
                 "a method name with a character that XML has no place for"
             } else if [LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE].contains(&&**name) {

@@ -26,7 +26,9 @@ pub struct Sample {
     pub ready_ns: u64,
     /// When it got a slot.
     pub start_ns: u64,
-    /// When its answer was decoded.
+    /// When a stream's first item was decoded; `None` where the method does not stream.
+    pub first_item_ns: Option<u64>,
+    /// When its answer was decoded, or a stream's end was there.
     pub done_ns: u64,
 }
 
@@ -69,15 +71,32 @@ pub enum Kinds {
     Closed,
     /// Response, service, wait and lag.
     Open,
+    /// As closed, and a stream's time to its first item.
+    ClosedStreams,
+    /// As open, and a stream's time to its first item.
+    OpenStreams,
 }
 
 impl Kinds {
+    /// The kinds of a load model, for methods of which some may stream.
+    #[must_use]
+    pub fn of(open: bool, streams: bool) -> Self {
+        match (open, streams) {
+            (false, false) => Kinds::Closed,
+            (true, false) => Kinds::Open,
+            (false, true) => Kinds::ClosedStreams,
+            (true, true) => Kinds::OpenStreams,
+        }
+    }
+
     /// The kinds that are recorded, in the order of [`Interval::histograms`].
     #[must_use]
     pub fn list(self) -> &'static [Kind] {
         match self {
             Kinds::Closed => &[Kind::Service],
             Kinds::Open => &[Kind::Service, Kind::Response, Kind::Wait, Kind::Lag],
+            Kinds::ClosedStreams => &[Kind::Service, Kind::FirstItem],
+            Kinds::OpenStreams => &[Kind::Service, Kind::Response, Kind::Wait, Kind::Lag, Kind::FirstItem],
         }
     }
 }
@@ -166,15 +185,18 @@ impl Recorder {
         }
         self.current.is_empty = false;
         let service_ns = sample.done_ns.saturating_sub(sample.start_ns);
-        match self.kinds {
-            Kinds::Closed => self.add(sample.method, service_ns),
-            Kinds::Open => {
-                let at = sample.method * 4;
-                self.add(at, service_ns);
-                self.add(at + 1, sample.done_ns.saturating_sub(sample.due_ns));
-                self.add(at + 2, sample.start_ns.saturating_sub(sample.ready_ns));
-                self.add(at + 3, sample.ready_ns.saturating_sub(sample.due_ns));
-            }
+        let kinds = self.kinds.list().len();
+        let at = sample.method * kinds;
+        self.add(at, service_ns);
+        if matches!(self.kinds, Kinds::Open | Kinds::OpenStreams) {
+            self.add(at + 1, sample.done_ns.saturating_sub(sample.due_ns));
+            self.add(at + 2, sample.start_ns.saturating_sub(sample.ready_ns));
+            self.add(at + 3, sample.ready_ns.saturating_sub(sample.due_ns));
+        }
+        if let (Kinds::ClosedStreams | Kinds::OpenStreams, Some(first_ns)) =
+            (self.kinds, sample.first_item_ns)
+        {
+            self.add(at + kinds - 1, first_ns.saturating_sub(sample.start_ns));
         }
     }
 
@@ -241,7 +263,8 @@ mod tests {
     }
 
     fn sample(method: usize, due_ns: u64, done_ns: u64) -> Sample {
-        Sample { method, due_ns, ready_ns: due_ns + 1, start_ns: due_ns + 2, done_ns }
+        let first_item_ns = None;
+        Sample { method, due_ns, ready_ns: due_ns + 1, start_ns: due_ns + 2, first_item_ns, done_ns }
     }
 
     #[test]
@@ -272,6 +295,22 @@ mod tests {
             written[0].2,
             [(1, Kind::Service, 1), (1, Kind::Response, 1), (1, Kind::Wait, 1), (1, Kind::Lag, 1)]
         );
+    }
+
+    #[test]
+    fn a_stream_has_its_time_to_the_first_item_beside_the_others() {
+        for (open, kinds) in [(false, 2), (true, 5)] {
+            let (mut recorder, written) = recorder(Kinds::of(open, true));
+            recorder.record(&Sample { first_item_ns: Some(700), ..sample(1, 100, 5_000) });
+            recorder.record(&sample(0, 100, 5_000));
+            recorder.finish(6_000);
+            let written = written.lock().unwrap();
+            let streams: Vec<Kind> =
+                written[0].2.iter().filter(|(method, ..)| *method == 1).map(|(_, kind, _)| *kind).collect();
+            assert_eq!(streams.len(), kinds);
+            assert_eq!(streams.last(), Some(&Kind::FirstItem));
+            assert!(!written[0].2.contains(&(0, Kind::FirstItem, 1)), "method 0 does not stream");
+        }
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Every format: as it was (snapshots), and unharmed by the texts of strangers.
+
 use super::fixture::{HOSTILE, hostile_run, run, small_run};
 use super::*;
 

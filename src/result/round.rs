@@ -56,8 +56,10 @@ pub struct MethodCounts {
     pub request_encoded_bytes: u64,
     /// Sum of the payload of the answers.
     pub response_payload_bytes: u64,
-    /// Sum of the encoded answers.
+    /// Sum of the encoded answers; of a stream's items.
     pub response_encoded_bytes: u64,
+    /// Items of the answered calls; null where the method does not stream.
+    pub items: Option<u64>,
 }
 
 /// Bytes over all connections in the measured interval; null where they were not counted.
@@ -182,7 +184,8 @@ pub struct RoundResult {
     pub server_stopped_ns: Option<u64>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,
-    /// The interval log with the response, service, wait and lag histograms of every method.
+    /// The interval log with the response, service, wait and lag histograms of every method, and the
+    /// times to the first item of streams.
     pub hlog: String,
 }
 

@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import os
+import platform
 import sys
 import threading
 import time
@@ -49,9 +50,10 @@ def arguments(description):
     return parser
 
 
-def listening(host, port, protocol):
-    """Says on standard output that calls are answered now."""
-    line = {"listening": "%s:%d" % (host, port), "protocol": protocol}
+def listening(host, port, protocol, server):
+    """Says on standard output that calls are answered now, and by what."""
+    implementation = "%s %s" % (platform.python_implementation(), server)
+    line = {"listening": "%s:%d" % (host, port), "protocol": protocol, "implementation": implementation}
     print(json.dumps(line), flush=True)
 
 

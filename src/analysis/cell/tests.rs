@@ -1,3 +1,5 @@
+//! Rounds become a cell: each verdict with its rule, and what a cell keeps of rounds that do not count.
+
 use super::*;
 use crate::analysis::{Growth, growth, halves};
 use crate::result::hlog::Writer;

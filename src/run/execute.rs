@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::describe::describe;
 use super::interrupt::Interrupt;
+use super::missing::{look_for_commands, skipped_for, start_optional_ones};
 use super::plan::{Cell, Plan};
-use super::round::{RoundError, run_round, try_start};
+use super::round::{FinishedRound, RoundError, run_round};
 use crate::analysis::{self, Limits, Outcome, RoundInput, cell_from_rounds, evaluate_gates};
 use crate::host::{self, HostError};
 use crate::result::{
@@ -82,6 +83,7 @@ pub struct FinishedRun {
 /// A round that was tried.
 struct Tried {
     order: u64,
+    implementation: Option<String>,
     histograms: Option<String>,
     outcome: Result<RoundResult, Reason>,
 }
@@ -103,7 +105,7 @@ pub fn execute(
         skipped
             .insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
     }
-    look_for_commands(plan, options, &folder, &mut skipped)?;
+    look_for_commands(plan, options.require_all, &folder, &mut skipped)?;
     if options.require_all {
         start_optional_ones(plan, &folder, interrupt)?;
     }
@@ -129,15 +131,19 @@ pub fn execute(
             continue;
         }
         progress.begins(&label(cell), order + 1, plan.order.len());
+        let mut implementation = None;
         let outcome = match hopeless(&tried[index]) {
             Some(reason) => Err(reason),
             None => match run_round(cell, &plan.service, &folder, interrupt) {
-                Ok(result) => Ok(result),
+                Ok(FinishedRound { result, implementation: said }) => {
+                    implementation = said;
+                    Ok(result)
+                }
                 Err(RoundError::Interrupted) => break,
                 Err(RoundError::Host(error))
                     if error.is_missing() && cell.backend.optional && !options.require_all =>
                 {
-                    let entry = missing(&cell.backend.name, &error);
+                    let entry = skipped_for(&cell.backend.name, &error);
                     progress.ended(Some(&format!("skipped: {}", entry.why)));
                     skipped.insert(cell.backend.name.clone(), entry);
                     continue;
@@ -156,7 +162,7 @@ pub fn execute(
             Ok(result) => result.mishap.clone(),
             Err(reason) => Some(reason.detail.clone()),
         };
-        tried[index].push(Tried { order: order as u64, histograms, outcome });
+        tried[index].push(Tried { order: order as u64, implementation, histograms, outcome });
         progress.ended(note.as_deref());
         assemble(&mut run, plan, &tried, &skipped, Some(index));
         run.interrupted = true;
@@ -182,59 +188,7 @@ fn label(cell: &Cell) -> String {
     }
 }
 
-/// Looks whether every command exists before anything is measured: a scenario with a wrong command
-/// is refused whole, and an optional back end is left out.
-fn look_for_commands(
-    plan: &Plan,
-    options: &RunOptions,
-    folder: &Path,
-    skipped: &mut BTreeMap<String, Skipped>,
-) -> Result<(), RunError> {
-    for cell in &plan.cells {
-        let Some(argv) = &cell.backend.command else { continue };
-        let Err(error) = host::server::find_command(argv, folder) else { continue };
-        if cell.backend.optional && !options.require_all {
-            skipped.insert(cell.backend.name.clone(), missing(&cell.backend.name, &error));
-        } else {
-            return Err(RunError::Missing { backend: cell.backend.name.clone(), source: error });
-        }
-    }
-    Ok(())
-}
-
-/// Starts every optional foreign server once: a package that is missing is found by nothing else, and
-/// where all are required it must be known before anything is measured.
-fn start_optional_ones(plan: &Plan, folder: &Path, interrupt: &Interrupt) -> Result<(), RunError> {
-    let mut seen: Vec<&str> = Vec::new();
-    for cell in &plan.cells {
-        let backend = &cell.backend;
-        if !backend.optional || backend.command.is_none() || seen.contains(&&*backend.name) {
-            continue;
-        }
-        seen.push(&backend.name);
-        match try_start(cell, &plan.service, folder, interrupt) {
-            Err(RoundError::Host(source)) if source.is_missing() => {
-                return Err(RunError::Missing { backend: backend.name.clone(), source });
-            }
-            // Whatever else is wrong with it, its rounds will say.
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn missing(backend: &str, error: &HostError) -> Skipped {
-    let (why, how) = match error {
-        HostError::MissingPeer { what, how_to_get_it } => {
-            (format!("{what} is missing"), Some(how_to_get_it.clone()))
-        }
-        HostError::CommandMissing { command, how } => {
-            (format!("there is no command {command:?}"), Some(how.clone()))
-        }
-        error => (error.to_string(), None),
-    };
-    Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
-}
+const NOT_TRIED: &str = "not tried again";
 
 /// A server that could not be started twice is not tried again: each attempt may take its whole
 /// time-out.
@@ -243,8 +197,12 @@ fn hopeless(tried: &[Tried]) -> Option<Reason> {
     let last = tried.last()?;
     match &last.outcome {
         Err(reason) if failed >= 2 && failed == tried.len() => {
-            let first_line = reason.detail.lines().next().unwrap_or_default();
-            let detail = format!("not tried again after {failed} failures: {first_line}");
+            let detail = if reason.detail.starts_with(NOT_TRIED) {
+                reason.detail.clone()
+            } else {
+                let first_line = reason.detail.lines().next().unwrap_or_default();
+                format!("{NOT_TRIED} after {failed} failures: {first_line}")
+            };
             Some(Reason { kind: ReasonKind::Failed, detail })
         }
         _ => None,
@@ -318,7 +276,12 @@ fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
             outcome: round.outcome.as_ref().map_err(Reason::clone),
         })
         .collect();
-    cell_from_rounds(describe(cell), &inputs, limits)
+    let mut description = describe(cell);
+    // What the server calls itself says more than its command.
+    if let Some(said) = tried.iter().find_map(|round| round.implementation.clone()) {
+        description.implementation = Some(said);
+    }
+    cell_from_rounds(description, &inputs, limits)
 }
 
 /// The outcome of a run for the exit code; an interrupted one has its own.

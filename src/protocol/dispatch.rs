@@ -1,5 +1,7 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
+mod several;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Asked, CallKey, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
-use crate::rpc::{Fault, FaultKind, Service, Value};
+use crate::rpc::{Fault, FaultKind, Outcome, Service, Value};
 use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
 
 /// Late answers that one connection may owe: more than any client has calls in flight.
@@ -40,6 +42,13 @@ pub struct Dispatcher {
     late: BinaryHeap<Reverse<Late>>,
     streams: Vec<Stream>,
     next_tick_ns: Option<u64>,
+}
+
+/// A call whose arguments were read.
+struct Begun {
+    position: usize,
+    outcome: Outcome,
+    due_ns: u64,
 }
 
 /// An answer, already encoded, that is sent at `due_ns`.
@@ -118,40 +127,54 @@ impl Dispatcher {
         }
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], at_ns: u64, replies: &mut dyn Replies) {
-        let Some(position) = self.service.position(name) else {
-            return self.fail(call, &Fault::unknown_method(name), replies);
-        };
-        let service = Arc::clone(&self.service);
-        let prepared = Arc::clone(&self.prepared);
-        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
+    /// Reads a call's arguments and decides how it behaves; computes, where that is its way to take
+    /// time.
+    fn begin(&mut self, name: &str, arguments: &[u8], at_ns: u64) -> Result<Begun, Fault> {
+        let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         self.arguments.clear();
         if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
-            return self.fail(call, &Fault::new(FaultKind::BadArguments, error.to_string()), replies);
+            return Err(Fault::new(FaultKind::BadArguments, error.to_string()));
         }
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
-            prepared.ordinal.fetch_add(1, Ordering::Relaxed)
+            self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
             0
         };
-        let outcome = service.decide(method, ordinal, at_ns.saturating_sub(prepared.started_ns));
+        let outcome = self.service.decide(method, ordinal, at_ns.saturating_sub(self.prepared.started_ns));
         let due_ns = at_ns.saturating_add(outcome.hold_ns);
         if outcome.busy {
             while now_ns() < due_ns {
                 std::hint::spin_loop();
             }
         }
+        Ok(Begun { position, outcome, due_ns })
+    }
+
+    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], at_ns: u64, replies: &mut dyn Replies) {
+        let Begun { position, outcome, due_ns } = match self.begin(name, arguments, at_ns) {
+            Ok(begun) => begun,
+            Err(fault) => return self.fail(call, &fault, replies),
+        };
+        let service = Arc::clone(&self.service);
+        let prepared = Arc::clone(&self.prepared);
+        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
         let is_late = outcome.hold_ns > 0 && !outcome.busy;
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
-            return self.fail(call, &fault, replies);
+            return self.fail(call, &too_many_late(), replies);
         }
         let Some(answer) = method.answer.value(&self.arguments) else {
-            return self.fail(call, &Fault::new(FaultKind::Internal, "the service echoes nothing"), replies);
+            return self.fail(call, &no_answer(), replies);
         };
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
-            self.streams.push(Stream { call, method: position, item: answer.clone(), left, not_before_ns });
+            self.streams.push(Stream {
+                call,
+                method: position,
+                item: answer.into_owned(),
+                left,
+                not_before_ns,
+            });
             return;
         }
         self.body.clear();
@@ -159,7 +182,7 @@ impl Dispatcher {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
                 self.envelope.begin_reply(call, false, &mut self.body);
-                if let Err(error) = codecs.result.encode(std::slice::from_ref(answer), &mut self.body) {
+                if let Err(error) = codecs.result.encode(std::slice::from_ref(&*answer), &mut self.body) {
                     return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
                 }
                 self.envelope.end_reply(call, false, &mut self.body);
@@ -246,11 +269,20 @@ impl Dispatcher {
     }
 }
 
+fn too_many_late() -> Fault {
+    Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
+}
+
+fn no_answer() -> Fault {
+    Fault::new(FaultKind::BadArguments, "the service has no answer to these arguments")
+}
+
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = now_ns();
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
             Asked::Call { call, method, arguments } => self.call(call, &method, arguments, at_ns, replies),
+            Asked::Several { call, parts } => self.several(call, parts, at_ns, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);

@@ -1,5 +1,7 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
+mod several;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,6 +74,17 @@ pub struct Dispatcher {
     /// When the first message since the last [`Handler::work`] was taken: envelopes count in seconds,
     /// and a clock read costs as much as decoding a small message.
     batch_ns: Option<u64>,
+}
+
+/// A call whose arguments were read.
+struct Begun {
+    position: usize,
+    outcome: Outcome,
+    /// When its time began.
+    at_ns: u64,
+    due_ns: u64,
+    /// The answer has to wait until it is due.
+    is_late: bool,
 }
 
 /// An answer, already encoded, that is sent at `due_ns`.
@@ -171,42 +184,55 @@ impl Dispatcher {
         }
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
-        let Some(position) = self.service.position(name) else {
-            return self.fail(call, &Fault::unknown_method(name), replies);
-        };
-        let service = Arc::clone(&self.service);
-        let prepared = Arc::clone(&self.prepared);
-        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
+    /// Reads a call's arguments and decides how it behaves; computes, where that is its way to take
+    /// time. `at_ns` is when its time begins; `None` for now.
+    fn begin(&mut self, name: &str, arguments: &[u8], at_ns: Option<u64>) -> Result<Begun, Fault> {
+        let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         // Only service times need to know when this very call came.
-        let at_ns = if method.delay.is_some() { now_ns() } else { 0 };
+        let at_ns = at_ns.unwrap_or_else(|| if method.delay.is_some() { now_ns() } else { 0 });
         self.arguments.clear();
         if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
-            return self.fail(call, &Fault::new(FaultKind::BadArguments, error.to_string()), replies);
+            return Err(Fault::new(FaultKind::BadArguments, error.to_string()));
         }
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
-            prepared.ordinal.fetch_add(1, Ordering::Relaxed)
+            self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
             0
         };
-        let (outcome, due_ns) = prepared.decide(&service, method, ordinal, at_ns);
+        let (outcome, due_ns) = self.prepared.decide(&self.service, method, ordinal, at_ns);
         let is_busy = outcome.how == How::Busy;
         if is_busy {
             while now_ns() < due_ns {
                 std::hint::spin_loop();
             }
         }
-        let is_late = due_ns > at_ns && !is_busy;
+        Ok(Begun { position, outcome, at_ns, due_ns, is_late: due_ns > at_ns && !is_busy })
+    }
+
+    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
+        let Begun { position, outcome, at_ns, due_ns, is_late } = match self.begin(name, arguments, None) {
+            Ok(begun) => begun,
+            Err(fault) => return self.fail(call, &fault, replies),
+        };
+        let service = Arc::clone(&self.service);
+        let prepared = Arc::clone(&self.prepared);
+        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
-            return self.fail(call, &fault, replies);
+            return self.fail(call, &too_many_late(), replies);
         }
         let Some(answer) = method.answer.value(&self.arguments) else {
-            return self.fail(call, &Fault::new(FaultKind::Internal, "the service echoes nothing"), replies);
+            return self.fail(call, &no_answer(), replies);
         };
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
-            self.streams.push(Stream { call, method: position, item: answer.clone(), left, not_before_ns });
+            self.streams.push(Stream {
+                call,
+                method: position,
+                item: answer.into_owned(),
+                left,
+                not_before_ns,
+            });
             return;
         }
         self.body.clear();
@@ -214,7 +240,7 @@ impl Dispatcher {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
                 self.envelope.begin_reply(call, false, &mut self.body);
-                if let Err(error) = codecs.result.encode(std::slice::from_ref(answer), &mut self.body) {
+                if let Err(error) = codecs.result.encode(std::slice::from_ref(&*answer), &mut self.body) {
                     return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
                 }
                 self.envelope.end_reply(call, false, &mut self.body);
@@ -303,11 +329,20 @@ impl Dispatcher {
     }
 }
 
+fn too_many_late() -> Fault {
+    Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
+}
+
+fn no_answer() -> Fault {
+    Fault::new(FaultKind::BadArguments, "the service has no answer to these arguments")
+}
+
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
             Asked::Call { call, method, arguments } => self.call(call, &method, arguments, replies),
+            Asked::Several { call, parts } => self.several(call, parts, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);

@@ -4,6 +4,8 @@
 //! and all back ends get the same. Arguments are drawn before the round, into pools: drawing them in
 //! the measured interval would cost the client time that differs by method.
 
+use std::borrow::Cow;
+
 use super::{Mix, Workload, shape};
 use crate::rpc::random::Random;
 use crate::rpc::{Answer, Value};
@@ -129,7 +131,11 @@ impl Generator {
             let arguments = pool.variants.get(variant)?;
             pool.answer.value(arguments)
         });
-        answer.unwrap_or(&NIL)
+        match answer {
+            Some(Cow::Borrowed(value)) => value,
+            // No scenario has answers that are computed.
+            Some(Cow::Owned(_)) | None => &NIL,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! machine without I/O. [`registry`] lists the named protocols and makes free pairs; [`Session`] is
 //! the client's end, [`Dispatcher`] the server's; neither knows any protocol by name.
 
+mod call_log;
 mod dispatch;
 mod gap;
 mod offer;
@@ -15,6 +16,7 @@ mod session;
 mod xmlrpc;
 mod zerorpc;
 
+pub use call_log::{CallLog, CallLogError, LoggedCall};
 pub use dispatch::Dispatcher;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
 pub use once::{OneAnswer, OneCall, call_once, stream_once};

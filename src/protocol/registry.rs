@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -314,7 +314,19 @@ impl Protocol {
     /// # Errors
     /// The codec cannot carry a type of the service.
     pub fn handlers(&self, service: &Arc<Service>) -> Result<HandlerFactory, ProtocolError> {
-        let methods = Dispatcher::prepare(self.codec.as_ref(), service)?;
+        self.handlers_with_log(service, None)
+    }
+
+    /// [`Self::handlers`] that keep a record of their calls.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn handlers_with_log(
+        &self,
+        service: &Arc<Service>,
+        log: Option<Arc<CallLog>>,
+    ) -> Result<HandlerFactory, ProtocolError> {
+        let methods = Dispatcher::prepare_with_log(self.codec.as_ref(), service, log)?;
         let (envelope, context) = (Arc::clone(&self.envelope), self.context(service));
         Ok(Arc::new(move || -> Box<dyn Handler> {
             Box::new(Dispatcher::new(&context.service, &methods, envelope.server(&context)))

@@ -47,7 +47,8 @@ fn start(protocol: &Protocol, service: &Arc<Service>) -> String {
     if wiring.local_handlers.is_some() {
         return String::new();
     }
-    let serve = Serve { protocol: protocol.clone(), service: Arc::clone(service), wiring, spin: false };
+    let serve =
+        Serve { protocol: protocol.clone(), service: Arc::clone(service), wiring, spin: false, log: None };
     serve_in_process(serve, &[]).unwrap()
 }
 
@@ -295,9 +296,9 @@ fn arguments_of_another_type_are_an_error_of_the_server_and_it_lives_on() {
 
 #[test]
 fn a_service_time_delays_the_answer_and_nothing_else() {
-    use wirebench::rpc::{Delay, Hold};
+    use wirebench::rpc::{Delay, Hold, How};
     on_every_protocol(|protocol| {
-        let delay = Delay { hold: Hold::Fixed(20_000_000), stall: None, busy: false };
+        let delay = Delay { hold: Hold::Fixed(20_000_000), stall: None, how: How::Sleep };
         let service = service(vec![ServiceMethod { delay: Some(delay), ..echo("slow", Type::Int) }]);
         let target = start(protocol, &service);
         let begun = std::time::Instant::now();

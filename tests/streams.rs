@@ -208,6 +208,7 @@ fn round(protocol: &str, change: impl FnOnce(&mut Service)) -> RoundResult {
         protocol: protocol.clone(),
         service: offered,
         spin: false,
+        log: None,
     };
     let target = serve_in_process(serve, &[]).unwrap();
     let generator = Arc::new(Generator::new(&workload));
@@ -221,7 +222,7 @@ fn round(protocol: &str, change: impl FnOnce(&mut Service)) -> RoundResult {
         links: scenario.load.links(1_000).unwrap(),
         load: scenario.load,
         write_batch: 16,
-        spin_ns: 0,
+        pacing: load::Pacing { spin_ns: 0, is_broken: false },
         seed: 7,
         cpus: Vec::new(),
     };
@@ -276,7 +277,8 @@ fn the_time_out_of_a_stream_counts_from_its_start_to_its_end() {
     use wirebench::rpc::{Delay, ErrorClass, Hold};
     for protocol in STREAMING {
         let round = round(protocol, |service| {
-            let delay = Delay { hold: Hold::Fixed(2_000_000_000), stall: None, busy: false };
+            let delay =
+                Delay { hold: Hold::Fixed(2_000_000_000), stall: None, how: wirebench::rpc::How::Sleep };
             service.methods[0].delay = Some(delay);
         });
         let feed = &round.methods["feed"];

@@ -65,6 +65,8 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         connections_opened: sum(rounds, |round| round.connections_opened),
         opening_ns: opening(rounds),
         late: sum(rounds, |round| round.late),
+        waited_calls: sum(rounds, |round| round.waited_calls),
+        spun_ns: sum(rounds, |round| round.spun_ns),
         backlog: largest(rounds, |round| round.backlog),
         client_stopped_ns: largest(rounds, |round| round.client_stopped_ns),
         server_stopped_ns: largest(rounds, |round| round.server_stopped_ns),

@@ -158,7 +158,11 @@ fn service_times() {
                 "a number from 0 to 1",
             ),
             ("service_time = { stall = { every = \"1s\", for = \"1s\" } }", "3:42", "must be shorter"),
-            ("service_time = { fixed = \"1ms\", how = \"wait\" }", "3:33", "\"sleep\" or \"busy\""),
+            (
+                "service_time = { fixed = \"1ms\", how = \"wait\" }",
+                "3:33",
+                "\"sleep\" or \"busy\" or \"serial\"",
+            ),
         ],
         "name = \"x\"\n[methods.m]\n",
         "[backends.b]\nprotocol = \"grpc\"\n",

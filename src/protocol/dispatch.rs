@@ -74,6 +74,14 @@ impl Ord for Late {
     }
 }
 
+/// What becomes of a call without a fault of its own.
+enum Decided {
+    /// The message is ready.
+    Now(Status),
+    /// [`Dispatcher::work`] sends it.
+    Later,
+}
+
 /// A stream under way: the same item again and again.
 struct Stream {
     call: CallKey,
@@ -123,24 +131,30 @@ impl Dispatcher {
     }
 
     fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
-        let Some(position) = self.service.position(name) else {
-            return self.fail(call, &Fault::unknown_method(name), replies);
-        };
-        let service = Arc::clone(&self.service);
-        let prepared = Arc::clone(&self.prepared);
-        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
+        match self.decide(call, name, arguments) {
+            Ok(Decided::Now(status)) => self.reply(call, status, replies),
+            Ok(Decided::Later) => {}
+            Err(fault) => self.fail(call, &fault, replies),
+        }
+    }
+
+    /// Decodes the arguments and encodes the answer, which is then in `self.body`, unless it has to wait.
+    fn decide(&mut self, call: CallKey, name: &str, arguments: &[u8]) -> Result<Decided, Fault> {
+        let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         // Only service times need to know when this very call came.
         let at_ns = if method.delay.is_some() { now_ns() } else { 0 };
         self.arguments.clear();
-        if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
-            return self.fail(call, &Fault::new(FaultKind::BadArguments, error.to_string()), replies);
-        }
+        codecs
+            .params
+            .decode(arguments, &mut self.arguments)
+            .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
-            prepared.ordinal.fetch_add(1, Ordering::Relaxed)
+            self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
             0
         };
-        let outcome = service.decide(method, ordinal, at_ns.saturating_sub(prepared.started_ns));
+        let outcome = self.service.decide(method, ordinal, at_ns.saturating_sub(self.prepared.started_ns));
         let due_ns = at_ns.saturating_add(outcome.hold_ns);
         if outcome.busy {
             while now_ns() < due_ns {
@@ -149,25 +163,24 @@ impl Dispatcher {
         }
         let is_late = outcome.hold_ns > 0 && !outcome.busy;
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
-            return self.fail(call, &fault, replies);
+            return Err(Fault::new(FaultKind::Internal, "too many calls are waiting for their service time"));
         }
-        let Some(answer) = method.answer.value(&self.arguments) else {
-            return self.fail(call, &Fault::new(FaultKind::Internal, "the service echoes nothing"), replies);
-        };
+        let answer = method.answer.value(&self.arguments);
+        let answer = answer.ok_or_else(|| Fault::new(FaultKind::Internal, "the service echoes nothing"))?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
             self.streams.push(Stream { call, method: position, item: answer.clone(), left, not_before_ns });
-            return;
+            return Ok(Decided::Later);
         }
         self.body.clear();
         let status = match &outcome.fault {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
                 self.envelope.begin_reply(call, false, &mut self.body);
-                if let Err(error) = codecs.result.encode(std::slice::from_ref(answer), &mut self.body) {
-                    return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
-                }
+                codecs
+                    .result
+                    .encode(std::slice::from_ref(answer), &mut self.body)
+                    .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
                 self.envelope.end_reply(call, false, &mut self.body);
                 Status::OK
             }
@@ -175,9 +188,9 @@ impl Dispatcher {
         if is_late {
             let body = std::mem::take(&mut self.body);
             self.late.push(Reverse(Late { due_ns, call, body, status }));
-        } else {
-            self.reply(call, status, replies);
+            return Ok(Decided::Later);
         }
+        Ok(Decided::Now(status))
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.

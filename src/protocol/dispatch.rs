@@ -118,6 +118,19 @@ impl Ord for Late {
     }
 }
 
+/// What becomes of a call without a fault of its own.
+enum Decided {
+    /// The message is ready.
+    Now {
+        /// How the transport is to end the call.
+        status: Status,
+        /// When the call came.
+        at_ns: u64,
+    },
+    /// [`Dispatcher::work`] sends it.
+    Later,
+}
+
 /// A stream under way: the same item again and again.
 struct Stream {
     call: CallKey,
@@ -192,9 +205,10 @@ impl Dispatcher {
         // Only service times need to know when this very call came.
         let at_ns = at_ns.unwrap_or_else(|| if method.delay.is_some() { now_ns() } else { 0 });
         self.arguments.clear();
-        if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
-            return Err(Fault::new(FaultKind::BadArguments, error.to_string()));
-        }
+        codecs
+            .params
+            .decode(arguments, &mut self.arguments)
+            .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
             self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
@@ -211,38 +225,39 @@ impl Dispatcher {
     }
 
     fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
-        let Begun { position, outcome, at_ns, due_ns, is_late } = match self.begin(name, arguments, None) {
-            Ok(begun) => begun,
-            Err(fault) => return self.fail(call, &fault, replies),
-        };
-        let service = Arc::clone(&self.service);
-        let prepared = Arc::clone(&self.prepared);
-        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
-        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            return self.fail(call, &too_many_late(), replies);
+        match self.decide(call, name, arguments) {
+            Ok(Decided::Now { status, at_ns }) => {
+                self.reply(call, status, replies);
+                self.prepared.note(at_ns, at_ns);
+            }
+            Ok(Decided::Later) => {}
+            Err(fault) => self.fail(call, &fault, replies),
         }
-        let Some(answer) = method.answer.value(&self.arguments) else {
-            return self.fail(call, &no_answer(), replies);
-        };
+    }
+
+    /// Decodes the arguments and encodes the answer, which is then in `self.body`, unless it has to wait.
+    fn decide(&mut self, call: CallKey, name: &str, arguments: &[u8]) -> Result<Decided, Fault> {
+        let Begun { position, outcome, at_ns, due_ns, is_late } = self.begin(name, arguments, None)?;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
+        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
+            return Err(too_many_late());
+        }
+        let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
-            self.streams.push(Stream {
-                call,
-                method: position,
-                item: answer.into_owned(),
-                left,
-                not_before_ns,
-            });
-            return;
+            let item = answer.into_owned();
+            self.streams.push(Stream { call, method: position, item, left, not_before_ns });
+            return Ok(Decided::Later);
         }
         self.body.clear();
         let status = match &outcome.fault {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
                 self.envelope.begin_reply(call, false, &mut self.body);
-                if let Err(error) = codecs.result.encode(std::slice::from_ref(&*answer), &mut self.body) {
-                    return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
-                }
+                codecs
+                    .result
+                    .encode(std::slice::from_ref(&*answer), &mut self.body)
+                    .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
                 self.envelope.end_reply(call, false, &mut self.body);
                 Status::OK
             }
@@ -251,10 +266,9 @@ impl Dispatcher {
             let body = std::mem::take(&mut self.body);
             let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
             self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status }));
-        } else {
-            self.reply(call, status, replies);
-            prepared.note(at_ns, at_ns);
+            return Ok(Decided::Later);
         }
+        Ok(Decided::Now { status, at_ns })
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.

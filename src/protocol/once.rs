@@ -11,8 +11,6 @@ use crate::transport::{Opening, Traffic};
 
 /// How often the envelope is asked whether a heartbeat is due.
 const TICK: Duration = Duration::from_millis(250);
-/// How often a call looks whether it is to stop.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// One call.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +47,9 @@ pub struct OneAnswer {
     /// Bytes of the connection, opening included.
     pub traffic: Traffic,
 }
+
+/// How often a call looks whether it is to stop.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Connects to `target`, calls a method and returns its answer. Blocks this thread, which must not
 /// be inside a runtime.
@@ -90,17 +91,17 @@ impl OneCall<'_> {
     /// # Errors
     /// Any [`CallError`]; the time-out covers connecting and the call.
     pub fn make(&self, on_item: &mut dyn FnMut(&Value)) -> Result<OneAnswer, CallError> {
-        self.make_unless(on_item, &|| false)
+        self.make_unless(&|| false, on_item)
     }
 
-    /// As [`make`](Self::make), ended early once `stop` says so: it is asked several times a second.
+    /// [`Self::make`], ended early once `stop` says so: it is asked several times a second.
     ///
     /// # Errors
     /// As there; a call that was stopped has timed out.
     pub fn make_unless(
         &self,
-        on_item: &mut dyn FnMut(&Value),
         stop: &dyn Fn() -> bool,
+        on_item: &mut dyn FnMut(&Value),
     ) -> Result<OneAnswer, CallError> {
         let begun = std::time::Instant::now();
         let failed = |reason: String| CallError::Connect { target: self.target.to_owned(), reason };
@@ -110,10 +111,9 @@ impl OneCall<'_> {
             .map_err(|error| failed(format!("no runtime: {error}")))?;
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
-            let left = || self.timeout.saturating_sub(begun.elapsed());
             let limit = async {
-                while !left().is_zero() && !stop() {
-                    tokio::time::sleep(GLANCE.min(left())).await;
+                while begun.elapsed() < self.timeout && !stop() {
+                    tokio::time::sleep(GLANCE.min(self.timeout.saturating_sub(begun.elapsed()))).await;
                 }
             };
             tokio::select! {

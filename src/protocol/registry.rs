@@ -272,7 +272,7 @@ impl Protocol {
         if let Some(answer) = method.answer.value(arguments) {
             let result =
                 self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(unsupported)?;
-            result.encode(std::slice::from_ref(answer), &mut scratch).map_err(refused)?;
+            result.encode(std::slice::from_ref(&*answer), &mut scratch).map_err(refused)?;
         }
         Ok(())
     }

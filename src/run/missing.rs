@@ -7,7 +7,7 @@ use std::path::Path;
 use super::execute::RunError;
 use super::interrupt::Interrupt;
 use super::plan::Plan;
-use super::round::{RoundError, open_round};
+use super::round::{RoundError, try_start};
 use crate::host::{self, HostError};
 use crate::result::Skipped;
 
@@ -41,7 +41,7 @@ pub(super) fn start_optional_ones(plan: &Plan, folder: &Path, interrupt: &Interr
             continue;
         }
         seen.push(&backend.name);
-        match open_round(cell, &plan.service, folder, interrupt, None) {
+        match try_start(cell, &plan.service, folder, interrupt) {
             Err(RoundError::Host(source)) if source.is_missing() => {
                 return Err(RunError::Missing { backend: backend.name.clone(), source });
             }

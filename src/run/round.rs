@@ -57,13 +57,14 @@ pub enum RoundError {
 /// A finished round.
 #[derive(Debug)]
 pub struct FinishedRound {
-    /// What the client measured. Where the server died under it, its `mishap` says so.
+    /// What the client measured.
     pub result: RoundResult,
     /// What the server calls itself, where it says so.
     pub implementation: Option<String>,
 }
 
-/// Runs one round of a cell.
+/// Runs one round of a cell. A server that dies under it is told in the result's `mishap`: what the
+/// client measured until then is kept.
 ///
 /// # Errors
 /// See [`RoundError`].
@@ -96,22 +97,7 @@ pub(super) fn open_round(
     log: Option<&Path>,
 ) -> Result<OpenedRound, RoundError> {
     let generator = Generator::new(&cell.workload);
-    let first = generator.warmup_call(0);
-    let mut ready = |address: &str| -> Result<(), String> {
-        let call = OneCall {
-            protocol: &cell.protocol,
-            service,
-            target: address,
-            method: first.method,
-            arguments: generator.arguments(first.method, first.variant),
-            timeout: FIRST_CALL_LIMIT,
-        };
-        match call.make_unless(&mut |_| {}, &|| interrupt.is_set()) {
-            // An error of the service is an answer of the server; what it means the round will say.
-            Ok(_) | Err(CallError::Remote(_)) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        }
-    };
+    let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
     let server = start_server(cell, service, folder, log, &mut ready, interrupt);
     if interrupt.is_set() {
         return Err(RoundError::Interrupted);
@@ -140,6 +126,45 @@ pub(super) fn open_round(
         break_pacer: false,
     };
     Ok(OpenedRound { server, spec })
+}
+
+/// Starts a cell's server, waits for its first answer and ends it.
+///
+/// # Errors
+/// See [`RoundError`].
+pub fn try_start(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> Result<(), RoundError> {
+    let generator = Generator::new(&cell.workload);
+    let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
+    start_server(cell, service, folder, None, &mut ready, interrupt).map(drop)
+}
+
+/// A real call to a server that has just been started; the error is why it is not ready.
+fn first_call(
+    cell: &Cell,
+    generator: &Generator,
+    service: &std::sync::Arc<Service>,
+    address: &str,
+    interrupt: &Interrupt,
+) -> Result<(), String> {
+    let first = generator.warmup_call(0);
+    let call = OneCall {
+        protocol: &cell.protocol,
+        service,
+        target: address,
+        method: first.method,
+        arguments: generator.arguments(first.method, first.variant),
+        timeout: FIRST_CALL_LIMIT,
+    };
+    match call.make_unless(&|| interrupt.is_set(), &mut |_| {}) {
+        // An error of the service is an answer of the server; what it means the round will say.
+        Ok(_) | Err(CallError::Remote(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn start_server(

@@ -124,9 +124,9 @@ fn a_server_that_ignores_sigterm_is_ended_all_the_same_with_its_children() {
     expect_good(&ended, &run);
 }
 
-/// Both wait for their whole time to get ready, so they wait side by side.
+/// Both have their whole time to get ready, so they are waited for side by side.
 #[test]
-fn servers_that_never_give_an_answer_are_failed_rows() {
+fn a_server_that_answers_nothing_or_garbage_is_a_failed_row() {
     let wait = |fault| std::thread::spawn(move || failed_with(fault).1);
     let (silent, garbled) = (wait(FailingServer::NeverAnswers), wait(FailingServer::SpeaksGarbage));
     let (silent, garbled) = (silent.join().unwrap(), garbled.join().unwrap());

@@ -4,8 +4,10 @@
 #![allow(dead_code, unused_imports)]
 
 mod failing_server;
+mod schema;
 
 pub use failing_server::{FailingServer, failing_backend};
+pub use schema::violations;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -41,7 +41,7 @@ fn pythons_client_calls_our_server() {
 }
 
 #[test]
-#[ignore = "long: heartbeats in real time, 40 s"]
+#[ignore = "long: heartbeats in real time, a minute"]
 fn heartbeats_keep_pythons_slow_calls_alive() {
     let Some(python) = python() else { return };
     let server = ours();

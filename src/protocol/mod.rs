@@ -5,6 +5,8 @@
 //! machine without I/O. [`registry`] lists the named protocols and makes free pairs; [`Session`] is
 //! the client's end, [`Dispatcher`] the server's; neither knows any protocol by name.
 
+#[doc = include_str!("binary_tcp.md")]
+pub mod binary_tcp {}
 mod dispatch;
 mod gap;
 mod once;

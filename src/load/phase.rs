@@ -10,8 +10,8 @@ use crate::clock::now_ns;
 use crate::protocol::{Answered, CallId, MethodCodecs, Protocol};
 use crate::record::{CallBytes, Recorder, Sample, Tally};
 use crate::result::OpeningTotals;
-use crate::rpc::Service;
-use crate::scenario::Generator;
+use crate::rpc::{Service, Value};
+use crate::scenario::{Expect, Generator};
 use crate::transport::Wiring;
 
 /// What the lanes of one thread share for the life of a round.
@@ -64,6 +64,19 @@ pub(super) struct Started {
     pub(super) encoded_request: u64,
 }
 
+/// Checks an answer as its method asks for.
+fn is_expected(client: &Client, call: &Started, expected: &Value, answer: &Value) -> bool {
+    match client.generator.expect(call.method) {
+        Expect::Equal => *answer == *expected,
+        Expect::Type => client
+            .service
+            .methods
+            .get(call.method)
+            .is_some_and(|method| method.method.returns.check(answer).is_ok()),
+        Expect::Any => true,
+    }
+}
+
 /// Records an answer. Says whether the call is over.
 pub(super) fn settle(
     client: &Client,
@@ -81,6 +94,11 @@ pub(super) fn settle(
     let results = &mut *results;
     results.last_done_ns = done_ns;
     let (payload_request, payload_response) = client.payload_bytes[call.method][call.variant];
+    let payload_response = match &answered.outcome {
+        // Nobody knew the answer before.
+        Ok(answer) if client.generator.expect(call.method) != Expect::Equal => answer.payload_bytes(),
+        _ => payload_response,
+    };
     let bytes = CallBytes {
         encoded_request: call.encoded_request,
         encoded_response: answered.encoded_bytes as u64,
@@ -90,7 +108,7 @@ pub(super) fn settle(
     let expected = client.generator.expected(call.method, call.variant);
     match &answered.outcome {
         Err(error) => results.tally.failed(call.method, error),
-        Ok(answer) if **answer == *expected => {
+        Ok(answer) if is_expected(client, &call, expected, answer) => {
             results.tally.good(call.method, bytes);
             if let Some(recorder) = &mut results.recorder {
                 recorder.record(&Sample {

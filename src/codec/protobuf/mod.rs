@@ -15,8 +15,10 @@ mod decode;
 mod encode;
 mod plan;
 mod schema;
+mod user;
 
 pub use schema::proto_file;
+pub use user::{ProtoError, ProtoMethod, ProtoSchema, ProtoService};
 
 use super::support::{check_shape, decode_error, encode_error};
 use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported};

@@ -90,7 +90,7 @@ fn an_announced_close_comes_after_the_delivery() {
         let reply = b"HTTP/1.1 404 Not Here\r\nConnection: close\r\nContent-Length: 4\r\n\r\npong";
         let (outcome, ended) = call_against(vec![reply.to_vec()], true).await;
         let outcome = outcome.unwrap();
-        assert_eq!(outcome.messages, [b"pong"]);
+        assert!(outcome.messages.is_empty(), "a page that explains an error is no message");
         let status = outcome.status.unwrap();
         assert_eq!((status.kind, status.code), (StatusKind::UnknownMethod, Some(404)));
         assert_eq!(status.message, "Not Here");

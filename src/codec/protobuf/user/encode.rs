@@ -61,7 +61,13 @@ impl Writer<'_> {
                 }
                 oneofs |= bit;
             }
-            self.field(wanted, value, depth, out)?;
+            self.field(wanted, value, depth, out).map_err(|refused| match refused {
+                // A type of the scenario's would have the words; an open one has none.
+                Refused::Type if message.open => {
+                    Refused::value(format!("{} as {}.{}", value.type_name(), message.name, wanted.name))
+                }
+                refused => refused,
+            })?;
         }
         if used == values.len() { Ok(()) } else { Err(unknown(message, values)) }
     }
@@ -109,6 +115,14 @@ impl Writer<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), Refused> {
         match (kind, value) {
+            (Kind::Base64 | Kind::Scalar(Scalar::Bytes), Value::Text(text)) => {
+                let bytes = base64(text)?;
+                if always || !bytes.is_empty() {
+                    encode_key(tag, WireType::LengthDelimited, out);
+                    write_bytes(&bytes, out);
+                }
+                Ok(())
+            }
             (Kind::Scalar(scalar), value) => {
                 if !always && Scalar::is_default(value) {
                     // Only what fits is a default of this type.
@@ -116,14 +130,6 @@ impl Writer<'_> {
                 }
                 encode_key(tag, scalar.wire(), out);
                 scalar.write(value, out)
-            }
-            (Kind::Base64, Value::Text(text)) => {
-                let bytes = base64(text)?;
-                if always || !bytes.is_empty() {
-                    encode_key(tag, WireType::LengthDelimited, out);
-                    write_bytes(&bytes, out);
-                }
-                Ok(())
             }
             (Kind::Enum(_) | Kind::Number(_), value) => {
                 let number = number(kind, value)?;

@@ -5,6 +5,7 @@
 //! machine without I/O. [`registry`] lists the named protocols and makes free pairs; [`Session`] is
 //! the client's end, [`Dispatcher`] the server's; neither knows any protocol by name.
 
+mod call_log;
 mod dispatch;
 mod gap;
 mod offer;
@@ -16,9 +17,10 @@ mod session;
 mod xmlrpc;
 mod zerorpc;
 
+pub use call_log::{CallLog, CallLogError, LoggedCall};
 pub use dispatch::Dispatcher;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
-pub use once::{OneAnswer, OneCall, call_once};
+pub use once::{OneAnswer, OneCall, call_once, stream_once};
 pub use reach::{Reach, ReachError};
 pub use reflection::reflect;
 pub use registry::{Protocol, ProtocolError};
@@ -159,6 +161,9 @@ pub trait ServerEnvelope: Send {
     /// transport is to end the call.
     fn fault(&mut self, call: CallKey, fault: &Fault, out: &mut Vec<u8>) -> Status;
 
+    /// Writes the whole answer to [`Asked::Several`]. An envelope that never asks so need not.
+    fn join(&mut self, _call: CallKey, _answers: &[Result<Vec<u8>, Fault>], _out: &mut Vec<u8>) {}
+
     /// Writes the message that ends a stream (none where `out` stays empty: the transport's status
     /// says it).
     fn end_stream(&mut self, call: CallKey, out: &mut Vec<u8>);
@@ -195,6 +200,14 @@ pub enum Asked<'a> {
         /// The codec's bytes.
         arguments: &'a [u8],
     },
+    /// Several calls in one message, to be answered together by one that [`ServerEnvelope::join`]
+    /// writes.
+    Several {
+        /// Their one key.
+        call: CallKey,
+        /// The calls, in order.
+        parts: Vec<Part>,
+    },
     /// Something that the envelope answers itself (introspection): the whole message, after which
     /// the call is over.
     Answered {
@@ -214,4 +227,18 @@ pub enum Asked<'a> {
     },
     /// Nothing to do: a heartbeat, credit, garbage that the real system ignores too.
     Nothing,
+}
+
+/// One of several calls in a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// A call.
+    Call {
+        /// The method's name.
+        method: String,
+        /// The codec's bytes.
+        arguments: Vec<u8>,
+    },
+    /// The envelope has answered it: with the codec's bytes, or a fault.
+    Answered(Result<Vec<u8>, Fault>),
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{Context, Dispatcher, Envelope, gap, reflection, xmlrpc, zerorpc};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, reflection, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -239,6 +239,11 @@ impl Protocol {
         for method in &service.methods {
             let failed =
                 |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+            if method.stream_items.is_some() && !self.transport.carries_streams() {
+                let place = method.method.name.to_string();
+                let codec = self.transport.name();
+                return Err(failed(Unsupported { codec, what: "streams".into(), place }));
+            }
             let result = self.codec.prepare_method(method).map_err(failed)?.result;
             if let crate::rpc::Answer::Value(answer) = &method.answer {
                 result.encode(std::slice::from_ref(answer), &mut Vec::new()).map_err(|source| {
@@ -267,7 +272,7 @@ impl Protocol {
         let codecs = self.codec.prepare_method(method).map_err(unsupported)?;
         codecs.params.encode(arguments, &mut scratch).map_err(refused)?;
         if let Some(answer) = method.answer.value(arguments) {
-            codecs.result.encode(std::slice::from_ref(answer), &mut scratch).map_err(refused)?;
+            codecs.result.encode(std::slice::from_ref(&*answer), &mut scratch).map_err(refused)?;
         }
         Ok(())
     }
@@ -309,7 +314,19 @@ impl Protocol {
     /// # Errors
     /// The codec cannot carry a type of the service.
     pub fn handlers(&self, service: &Arc<Service>) -> Result<HandlerFactory, ProtocolError> {
-        let methods = Dispatcher::prepare(self.codec.as_ref(), service)?;
+        self.handlers_with_log(service, None)
+    }
+
+    /// [`Self::handlers`] that keep a record of their calls.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn handlers_with_log(
+        &self,
+        service: &Arc<Service>,
+        log: Option<Arc<CallLog>>,
+    ) -> Result<HandlerFactory, ProtocolError> {
+        let methods = Dispatcher::prepare_with_log(self.codec.as_ref(), service, log)?;
         let (envelope, context) = (Arc::clone(&self.envelope), self.context(service));
         Ok(Arc::new(move || -> Box<dyn Handler> {
             Box::new(Dispatcher::new(&context.service, &methods, envelope.server(&context)))

@@ -71,7 +71,7 @@ pub struct Answered<'a> {
     pub is_item: bool,
     /// Bytes that the codec read.
     pub encoded_bytes: usize,
-    /// When the message was delivered, before it was decoded ([`now_ns`]).
+    /// When the messages of this poll began to be delivered, before any was decoded ([`now_ns`]).
     pub received_ns: u64,
 }
 
@@ -223,6 +223,7 @@ impl Session {
             values,
             outbox,
             hold: *status_ends_calls,
+            received_ns: None,
         };
         let polled = connection.poll(cx, &mut |delivery| receiver.take(delivery, sink));
         if let Poll::Ready(error) = polled {
@@ -301,11 +302,14 @@ struct Receiver<'s> {
     outbox: &'s mut Vec<Posted>,
     /// Answers wait for the transport's status.
     hold: bool,
+    /// When the first message of this poll was delivered: a clock read for each would cost as much as
+    /// decoding a small answer.
+    received_ns: Option<u64>,
 }
 
 impl Receiver<'_> {
     fn take(&mut self, delivery: Delivery<'_>, sink: &mut dyn FnMut(Answered<'_>)) {
-        let received_ns = now_ns();
+        let received_ns = *self.received_ns.get_or_insert_with(now_ns);
         match delivery {
             Delivery::Message { id, body } => match self.envelope.open(id, body, received_ns, self.outbox) {
                 Ok(opened) => self.opened(opened, received_ns, sink),

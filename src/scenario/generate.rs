@@ -4,6 +4,8 @@
 //! and all back ends get the same. Arguments are drawn before the round, into pools: drawing them in
 //! the measured interval would cost the client time that differs by method.
 
+use std::borrow::Cow;
+
 use super::{Expect, Mix, Workload, shape};
 use crate::rpc::random::Random;
 use crate::rpc::{Answer, Value};
@@ -107,7 +109,8 @@ impl Generator {
         let step = self.order.ends.partition_point(|(end, _)| *end <= place);
         let method = self.order.ends.get(step).map_or(0, |(_, method)| *method);
         let variants = self.pools.get(method).map_or(1, |pool| pool.variants.len());
-        let variant = usize::try_from(random.below(variants as u64)).unwrap_or(0);
+        let variant =
+            if variants > 1 { usize::try_from(random.below(variants as u64)).unwrap_or(0) } else { 0 };
         PlannedCall { method, variant }
     }
 
@@ -136,7 +139,11 @@ impl Generator {
             let arguments = pool.variants.get(variant)?;
             pool.answer.value(arguments)
         });
-        answer.unwrap_or(&NIL)
+        match answer {
+            Some(Cow::Borrowed(value)) => value,
+            // No scenario has answers that are computed.
+            Some(Cow::Owned(_)) | None => &NIL,
+        }
     }
 }
 

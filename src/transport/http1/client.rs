@@ -111,7 +111,6 @@ impl Client {
         let is_written = self.written == self.head.len() + self.body.len();
         let mut next = Ok(());
         let complete = self.reader.advance(ended, |response| {
-            // What comes with another status is a page for people, and no message of the protocol.
             if response.status.kind == StatusKind::Ok {
                 sink(Delivery::Message { id: Some(id), body: response.body });
             }

@@ -13,6 +13,7 @@ mod gap;
 mod offer;
 mod once;
 mod reach;
+mod reflection;
 pub mod registry;
 mod session;
 mod xmlrpc;
@@ -23,6 +24,7 @@ pub use dispatch::Dispatcher;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
 pub use once::{OneAnswer, OneCall, call_once, stream_once};
 pub use reach::{Reach, ReachError};
+pub use reflection::reflect;
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

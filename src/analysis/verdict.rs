@@ -1,6 +1,6 @@
 //! Why a round does not count. The rules are those of `METHODOLOGY.md`, "Validity of a round".
 
-use super::overload::not_kept_up;
+use super::overload::{not_kept_up, saturated_client};
 use super::stability::unstable;
 use super::units::{count, duration_ns};
 use crate::result::hlog::Interval;
@@ -11,8 +11,9 @@ use crate::scenario::ErrorBudget;
 const LAG_FLOOR_NS: f64 = 200_000.0;
 /// Or by this part of the response time, where that is more.
 const LAG_SHARE: f64 = 0.1;
-/// A client that stood still for this long has measured itself.
-const CLIENT_STOPPED_NS: u64 = 200_000_000;
+/// A client that stood still for this long has measured itself. A stop of 200 ms is to be found
+/// whatever the heartbeat's phase, and one of 100 ms is 1 % of the calls of a round of ten seconds.
+const CLIENT_STOPPED_NS: u64 = 100_000_000;
 
 /// What a scenario allows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -36,6 +37,7 @@ pub fn round_reasons(
         client_stopped(round),
         lagging(figures, load),
         not_kept_up(round, figures, intervals, load),
+        saturated_client(round, load),
         nothing_answered(round),
     ]
     .into_iter()

@@ -25,6 +25,9 @@ const PORTS: usize = 5;
 /// A server whose port answers through another's socket gets this long to die of it.
 const LOST_PORT_LIMIT: Duration = Duration::from_secs(2);
 
+/// A line that was written before the first answer needs no longer to reach us.
+const LAST_WORD_LIMIT: Duration = Duration::from_millis(20);
+
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -71,6 +74,8 @@ pub struct ServerSpec {
 pub struct RunningServer {
     /// `host:port`.
     pub address: String,
+    /// What the server calls itself, where it says so.
+    pub implementation: Option<String>,
     /// The process.
     pub child: Child,
     /// Removed when the server has ended, hence the last field.
@@ -104,7 +109,11 @@ pub fn start(spec: &ServerSpec, ready: Ready<'_>) -> Result<RunningServer, HostE
         ServerCommand::Ours { args } => start_ours(spec, args, &service, ready)?,
         ServerCommand::Foreign { argv } => start_foreign(spec, argv, files.path(), ready)?,
     };
-    Ok(RunningServer { address, child, files })
+    let implementation = match &spec.command {
+        ServerCommand::Ours { .. } => None,
+        ServerCommand::Foreign { .. } => said_implementation(&child),
+    };
+    Ok(RunningServer { address, implementation, child, files })
 }
 
 fn service_file(folder: &Path) -> PathBuf {
@@ -143,6 +152,19 @@ fn start_ours(
 #[derive(Deserialize)]
 struct Listening {
     listening: String,
+}
+
+#[derive(Deserialize)]
+struct Introduction {
+    implementation: String,
+}
+
+/// What a foreign server calls itself in the first line of its standard output. It has answered a
+/// call, so whatever it had to say is said.
+fn said_implementation(child: &Child) -> Option<String> {
+    let line = child.next_line(Instant::now() + LAST_WORD_LIMIT).ok()?;
+    let Introduction { implementation } = serde_json::from_str(&line).ok()?;
+    Some(implementation.chars().take(100).collect())
 }
 
 fn start_foreign(

@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Asked, CallKey, Posted, ProtocolError, ServerEnvelope};
+use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
-use crate::rpc::{Fault, FaultKind, Service, Value};
+use crate::rpc::{Fault, FaultKind, How, Outcome, Service, ServiceMethod, Value};
 use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
 
 /// Late answers that one connection may owe: more than any client has calls in flight.
@@ -20,11 +20,40 @@ pub struct Prepared {
     /// Numbers the calls, for service times and deliberate faults.
     ordinal: AtomicU64,
     started_ns: u64,
+    /// When the one line of a serial server is free again.
+    serial_free_ns: Mutex<u64>,
+    log: Option<Arc<CallLog>>,
 }
 
 struct PreparedMethod {
     params: Box<dyn ShapeCodec>,
     result: Box<dyn ShapeCodec>,
+}
+
+impl Prepared {
+    /// Notes a call that has just been answered.
+    fn note(&self, arrived_ns: u64, begins_ns: u64) {
+        if let Some(log) = &self.log {
+            log.add(LoggedCall { arrived_ns, begins_ns, answered_ns: now_ns() });
+        }
+    }
+
+    /// How a call that arrived at `at_ns` behaves, and when it is over.
+    fn decide(&self, service: &Service, method: &ServiceMethod, ordinal: u64, at_ns: u64) -> (Outcome, u64) {
+        let from = |begins_ns: u64| {
+            let outcome = service.decide(method, ordinal, begins_ns.saturating_sub(self.started_ns));
+            let due_ns = begins_ns.saturating_add(outcome.hold_ns);
+            (outcome, due_ns)
+        };
+        if method.delay.is_none_or(|delay| delay.how != How::Serial) {
+            return from(at_ns);
+        }
+        // A number is never half written, whatever panicked.
+        let mut free_ns = self.serial_free_ns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, due_ns) = from(at_ns.max(*free_ns));
+        *free_ns = due_ns;
+        (outcome, due_ns)
+    }
 }
 
 /// A server's handler of one connection, for any protocol.
@@ -48,6 +77,8 @@ pub struct Dispatcher {
 /// An answer, already encoded, that is sent at `due_ns`.
 struct Late {
     due_ns: u64,
+    arrived_ns: u64,
+    begins_ns: u64,
     call: CallKey,
     body: Vec<u8>,
     status: Status,
@@ -77,7 +108,7 @@ impl Ord for Late {
 /// What becomes of a call without a fault of its own.
 enum Decided {
     /// The message is ready.
-    Now(Status),
+    Now { status: Status, arrived_ns: u64 },
     /// [`Dispatcher::work`] sends it.
     Later,
 }
@@ -97,6 +128,18 @@ impl Dispatcher {
     /// # Errors
     /// A type that the codec cannot carry.
     pub fn prepare(codec: &dyn Codec, service: &Service) -> Result<Arc<Prepared>, ProtocolError> {
+        Self::prepare_with_log(codec, service, None)
+    }
+
+    /// [`Self::prepare`], with a record of the calls.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn prepare_with_log(
+        codec: &dyn Codec,
+        service: &Service,
+        log: Option<Arc<CallLog>>,
+    ) -> Result<Arc<Prepared>, ProtocolError> {
         let methods = service
             .methods
             .iter()
@@ -109,7 +152,13 @@ impl Dispatcher {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Arc::new(Prepared { methods, ordinal: AtomicU64::new(0), started_ns: now_ns() }))
+        Ok(Arc::new(Prepared {
+            methods,
+            ordinal: AtomicU64::new(0),
+            started_ns: now_ns(),
+            serial_free_ns: Mutex::new(0),
+            log,
+        }))
     }
 
     /// A handler for one connection.
@@ -132,7 +181,10 @@ impl Dispatcher {
 
     fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
         match self.decide(call, name, arguments) {
-            Ok(Decided::Now(status)) => self.reply(call, status, replies),
+            Ok(Decided::Now { status, arrived_ns }) => {
+                self.reply(call, status, replies);
+                self.prepared.note(arrived_ns, arrived_ns);
+            }
             Ok(Decided::Later) => {}
             Err(fault) => self.fail(call, &fault, replies),
         }
@@ -142,8 +194,9 @@ impl Dispatcher {
     fn decide(&mut self, call: CallKey, name: &str, arguments: &[u8]) -> Result<Decided, Fault> {
         let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
-        // Only service times need to know when this very call came.
-        let at_ns = if method.delay.is_some() { now_ns() } else { 0 };
+        // Only service times and the log need to know when this very call came.
+        let is_timed = method.delay.is_some() || self.prepared.log.is_some();
+        let at_ns = if is_timed { now_ns() } else { 0 };
         self.arguments.clear();
         codecs
             .params
@@ -154,14 +207,14 @@ impl Dispatcher {
         } else {
             0
         };
-        let outcome = self.service.decide(method, ordinal, at_ns.saturating_sub(self.prepared.started_ns));
-        let due_ns = at_ns.saturating_add(outcome.hold_ns);
-        if outcome.busy {
+        let (outcome, due_ns) = self.prepared.decide(&self.service, method, ordinal, at_ns);
+        let is_busy = outcome.how == How::Busy;
+        if is_busy {
             while now_ns() < due_ns {
                 std::hint::spin_loop();
             }
         }
-        let is_late = outcome.hold_ns > 0 && !outcome.busy;
+        let is_late = due_ns > at_ns && !is_busy;
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
             return Err(Fault::new(FaultKind::Internal, "too many calls are waiting for their service time"));
         }
@@ -187,10 +240,11 @@ impl Dispatcher {
         };
         if is_late {
             let body = std::mem::take(&mut self.body);
-            self.late.push(Reverse(Late { due_ns, call, body, status }));
+            let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
+            self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status }));
             return Ok(Decided::Later);
         }
-        Ok(Decided::Now(status))
+        Ok(Decided::Now { status, arrived_ns: at_ns })
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
@@ -292,6 +346,7 @@ impl Handler for Dispatcher {
             let Some(Reverse(late)) = self.late.pop() else { break };
             self.body = late.body;
             self.reply(late.call, late.status, replies);
+            self.prepared.note(late.arrived_ns, late.begins_ns);
         }
         let streams_ns = if self.streams.is_empty() { None } else { self.stream(at_ns, replies) };
         if self.next_tick_ns.is_none_or(|next_ns| next_ns <= at_ns) {
@@ -322,5 +377,35 @@ impl Handler for Dispatcher {
             }
             keep
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::{Answer, Delay, Hold, Method, Type};
+
+    #[test]
+    fn a_serial_server_has_one_line_and_a_sleeping_one_has_none() {
+        let service = |how| Service {
+            name: "s".into(),
+            seed: 1,
+            methods: vec![ServiceMethod {
+                method: Method { name: "m".into(), params: Vec::new(), returns: Type::Nil },
+                answer: Answer::Value(Value::Nil),
+                stream_items: None,
+                delay: Some(Delay { hold: Hold::Fixed(10), stall: None, how }),
+                fail_rate: 0.0,
+            }],
+        };
+        let ends = |how, arrivals: [u64; 4]| {
+            let service = service(how);
+            let codec = crate::codec::by_name("json", &crate::codec::Options::default()).unwrap();
+            let prepared = Dispatcher::prepare(codec.as_ref(), &service).unwrap();
+            let base_ns = prepared.started_ns;
+            arrivals.map(|at| prepared.decide(&service, &service.methods[0], 0, base_ns + at).1 - base_ns)
+        };
+        assert_eq!(ends(How::Serial, [1_000, 1_001, 1_002, 1_500]), [1_010, 1_020, 1_030, 1_510]);
+        assert_eq!(ends(How::Sleep, [1_000, 1_001, 1_002, 1_500]), [1_010, 1_011, 1_012, 1_510]);
     }
 }

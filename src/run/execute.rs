@@ -63,6 +63,7 @@ pub struct FinishedRun {
 /// A round that was tried.
 struct Tried {
     order: u64,
+    implementation: Option<String>,
     histograms: Option<String>,
     outcome: Result<RoundResult, Reason>,
 }
@@ -106,10 +107,14 @@ pub fn execute(
             continue;
         }
         progress.begins(&label(cell), order + 1, plan.order.len());
+        let mut implementation = None;
         let outcome = match hopeless(&tried[index]) {
             Some(reason) => Err(reason),
             None => match run_round(cell, &plan.service, &folder, interrupt) {
-                Ok(FinishedRound { result, mishap: None }) => Ok(result),
+                Ok(FinishedRound { result, mishap: None, implementation: said }) => {
+                    implementation = said;
+                    Ok(result)
+                }
                 Ok(FinishedRound { mishap: Some(reason), .. }) => Err(reason),
                 Err(RoundError::Interrupted) => break,
                 Err(RoundError::Host(error))
@@ -131,7 +136,7 @@ pub fn execute(
             Err(_) => None,
         };
         let note = outcome.as_ref().err().map(|reason| reason.detail.clone());
-        tried[index].push(Tried { order: order as u64, histograms, outcome });
+        tried[index].push(Tried { order: order as u64, implementation, histograms, outcome });
         progress.ended(note.as_deref());
         assemble(&mut run, plan, &tried, &skipped, Some(index));
         run.interrupted = true;
@@ -186,6 +191,8 @@ fn missing(backend: &str, error: &HostError) -> Skipped {
     Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
 }
 
+const NOT_TRIED: &str = "not tried again";
+
 /// A server that could not be started twice is not tried again: each attempt may take its whole
 /// time-out.
 fn hopeless(tried: &[Tried]) -> Option<Reason> {
@@ -193,8 +200,12 @@ fn hopeless(tried: &[Tried]) -> Option<Reason> {
     let last = tried.last()?;
     match &last.outcome {
         Err(reason) if failed >= 2 && failed == tried.len() => {
-            let first_line = reason.detail.lines().next().unwrap_or_default();
-            let detail = format!("not tried again after {failed} failures: {first_line}");
+            let detail = if reason.detail.starts_with(NOT_TRIED) {
+                reason.detail.clone()
+            } else {
+                let first_line = reason.detail.lines().next().unwrap_or_default();
+                format!("{NOT_TRIED} after {failed} failures: {first_line}")
+            };
             Some(Reason { kind: ReasonKind::Failed, detail })
         }
         _ => None,
@@ -265,7 +276,12 @@ fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
             outcome: round.outcome.as_ref().map_err(Reason::clone),
         })
         .collect();
-    cell_from_rounds(describe(cell), &inputs, limits)
+    let mut description = describe(cell);
+    // What the server calls itself says more than its command.
+    if let Some(said) = tried.iter().find_map(|round| round.implementation.clone()) {
+        description.implementation = Some(said);
+    }
+    cell_from_rounds(description, &inputs, limits)
 }
 
 /// The outcome of a run for the exit code; an interrupted one has its own.

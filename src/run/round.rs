@@ -61,6 +61,8 @@ pub struct FinishedRound {
     pub result: RoundResult,
     /// What went wrong beside the calls: the server died.
     pub mishap: Option<Reason>,
+    /// What the server calls itself, where it says so.
+    pub implementation: Option<String>,
 }
 
 /// Runs one round of a cell.
@@ -73,6 +75,28 @@ pub fn run_round(
     folder: &Path,
     interrupt: &Interrupt,
 ) -> Result<FinishedRound, RoundError> {
+    let OpenedRound { mut server, spec } = open_round(cell, service, folder, interrupt, None)?;
+    let result = run_client_process(&spec, interrupt, &mut |_| {})?;
+    let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
+    let implementation = server.and_then(|server| server.implementation);
+    Ok(FinishedRound { result, mishap, implementation })
+}
+
+/// A server that has answered its first call, and what its client will be told.
+pub(super) struct OpenedRound {
+    /// `None` where it is not ours to start.
+    pub(super) server: Option<RunningServer>,
+    pub(super) spec: RoundSpec,
+}
+
+/// Starts the server of a round. One of ours writes a record of its calls to `log` when it is ended.
+pub(super) fn open_round(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+    log: Option<&Path>,
+) -> Result<OpenedRound, RoundError> {
     let generator = Generator::new(&cell.workload);
     let first = generator.warmup_call(0);
     let mut ready = |address: &str| -> Result<(), String> {
@@ -86,11 +110,11 @@ pub fn run_round(
             Err(error) => Err(error.to_string()),
         }
     };
-    let server = start_server(cell, service, folder, &mut ready);
+    let server = start_server(cell, service, folder, log, &mut ready);
     if interrupt.is_set() {
         return Err(RoundError::Interrupted);
     }
-    let mut server = server?;
+    let server = server?;
     let target = match (&server, &cell.backend.hosting) {
         (Some(server), _) => Some(server.address.clone()),
         (None, Hosting::External(url)) => {
@@ -111,16 +135,16 @@ pub fn run_round(
         write_batch: cell.write_batch,
         server_threads: cell.server_threads,
         server_pid: server.as_ref().map(|server| server.child.pid()),
+        break_pacer: false,
     };
-    let result = run_client_process(&spec, interrupt)?;
-    let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
-    Ok(FinishedRound { result, mishap })
+    Ok(OpenedRound { server, spec })
 }
 
 fn start_server(
     cell: &Cell,
     service: &Service,
     folder: &Path,
+    log: Option<&Path>,
     ready: &mut dyn FnMut(&str) -> Result<(), String>,
 ) -> Result<Option<RunningServer>, RoundError> {
     let is_null = cell.protocol.transport.name() == transport::NULL;
@@ -129,7 +153,7 @@ fn start_server(
     }
     let command = match &cell.backend.command {
         Some(argv) => ServerCommand::Foreign { argv: argv.clone() },
-        None => ServerCommand::Ours { args: serve_arguments(cell) },
+        None => ServerCommand::Ours { args: serve_arguments(cell, log) },
     };
     let spec = ServerSpec {
         name: cell.backend.name.clone(),
@@ -143,7 +167,7 @@ fn start_server(
 }
 
 /// The arguments of `wirebench serve` for one of our own servers.
-fn serve_arguments(cell: &Cell) -> Vec<String> {
+fn serve_arguments(cell: &Cell, log: Option<&Path>) -> Vec<String> {
     let mut arguments: Vec<String> = ["serve", "--service-file", "{service}"].map(String::from).to_vec();
     let mut add = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
     match cell.protocol.name {
@@ -157,6 +181,9 @@ fn serve_arguments(cell: &Cell) -> Vec<String> {
     add("--write-batch", &cell.write_batch.to_string());
     add("--threads", &cell.server_threads.to_string());
     add("--idle", cell.point.load.idle.name());
+    if let Some(log) = log {
+        add("--log", &log.to_string_lossy());
+    }
     if cell.backend.xmlrpc_i8 {
         arguments.push("--xmlrpc-i8".into());
     }
@@ -196,7 +223,12 @@ fn died(server: &mut RunningServer, name: &str) -> Option<Reason> {
     })
 }
 
-fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundResult, RoundError> {
+/// Runs a round's client. `started` is told its process's number.
+pub(super) fn run_client_process(
+    spec: &RoundSpec,
+    interrupt: &Interrupt,
+    started: &mut dyn FnMut(u32),
+) -> Result<RoundResult, RoundError> {
     let files = |attempt| move |source| RoundError::Files { attempt, source };
     let mut file = tempfile::NamedTempFile::new().map_err(files("make a file for the client"))?;
     serde_json::to_writer(&mut file, spec)
@@ -206,6 +238,7 @@ fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundRe
     command.stdin_file = Some(PathBuf::from(file.path()));
     command.output_limit_bytes = RESULT_LIMIT_BYTES;
     let mut client = Child::start(&command)?;
+    started(client.pid());
     let deadline = Instant::now() + longest(spec);
     let exit = loop {
         if interrupt.is_set() {

@@ -1,7 +1,7 @@
 // Included where `wirebench` is the library: a run made by hand, with every kind of row.
 
 use hdrhistogram::Histogram;
-use wirebench::analysis::{CellDescription, Gate, Limits, Metric, Operator, RoundInput};
+use wirebench::analysis::{CellDescription, Limits, RoundInput};
 use wirebench::analysis::{cell_from_rounds, evaluate_gates};
 use wirebench::result::hlog::{Writer, read};
 use wirebench::result::{
@@ -11,6 +11,7 @@ use wirebench::result::{
 };
 use wirebench::rpc::ErrorClass;
 use wirebench::rpc::random::Random;
+use wirebench::scenario::{Comparison, Figure, Gate, GateMetric, TimeKind};
 
 /// A back end and how it behaves.
 struct Fake {
@@ -248,8 +249,18 @@ fn made_by_hand() -> (RunResult, Histograms) {
         }
     }
     let gates = [
-        Gate { text: "p99 <= 1ms".into(), metric: Metric::P99, operator: Operator::AtMost, limit: 1e6 },
-        Gate { text: "errors == 0".into(), metric: Metric::Errors, operator: Operator::Equal, limit: 0.0 },
+        Gate {
+            text: "p99 <= 1ms".into(),
+            metric: GateMetric::Time { kind: TimeKind::Response, figure: Figure::P99 },
+            comparison: Comparison::AtMost,
+            limit: 1e6,
+        },
+        Gate {
+            text: "errors == 0".into(),
+            metric: GateMetric::Errors,
+            comparison: Comparison::Equal,
+            limit: 0.0,
+        },
     ];
     let gates = evaluate_gates(&gates, &cells[5..8]);
     let run = RunResult {

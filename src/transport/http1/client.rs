@@ -111,7 +111,7 @@ impl Client {
         let is_written = self.written == self.head.len() + self.body.len();
         let mut next = Ok(());
         let complete = self.reader.advance(ended, |response| {
-            if response.status.kind == StatusKind::Ok || !response.body.is_empty() {
+            if response.status.kind == StatusKind::Ok {
                 sink(Delivery::Message { id: Some(id), body: response.body });
             }
             next = if !response.keep_alive || !is_written {

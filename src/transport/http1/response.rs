@@ -3,10 +3,13 @@
 use std::mem::MaybeUninit;
 
 use super::chunked::Chunked;
+use super::gzip::{self, Coding, GzipError};
 use crate::transport::{Status, StatusKind, TransportError};
 
 /// A response's head, at most.
 pub(super) const MAX_HEAD_BYTES: usize = 64 << 10;
+/// How much of an error's text is kept.
+const MAX_TEXT_BYTES: usize = 4096;
 /// Its header lines, at most.
 const MAX_HEADERS: usize = 100;
 
@@ -23,6 +26,9 @@ struct Head {
     status: Status,
     framing: Framing,
     keep_alive: bool,
+    packed: bool,
+    /// Whether the body of an error is a page for browsers.
+    html: bool,
 }
 
 /// A reader of one response after the other; keeps its buffers.
@@ -33,6 +39,8 @@ pub(super) struct Reader {
     head: Option<Head>,
     /// The data of a chunked body.
     chunked_body: Vec<u8>,
+    /// What was in a packed body.
+    unpacked: Vec<u8>,
     limit: usize,
     /// How much of `buffer` is known to hold no complete head.
     scanned: usize,
@@ -55,7 +63,14 @@ pub(super) fn too_large(limit: usize) -> TransportError {
 
 impl Reader {
     pub(super) fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), head: None, chunked_body: Vec::new(), limit, scanned: 0 }
+        Self {
+            buffer: Vec::new(),
+            head: None,
+            chunked_body: Vec::new(),
+            unpacked: Vec::new(),
+            limit,
+            scanned: 0,
+        }
     }
 
     /// Whether any byte of a response has come.
@@ -112,16 +127,29 @@ impl Reader {
             }
         };
         let Some(head) = self.head.take() else { return Ok(false) };
-        let body = match head.framing {
+        let mut body = match head.framing {
             Framing::Chunked(_) => &self.chunked_body[..],
             _ => &self.buffer[..used],
         };
-        deliver(Response {
-            status: head.status,
-            body,
-            keep_alive: head.keep_alive,
-            surplus: used < self.buffer.len(),
-        });
+        // A body that is not there (204) is not packed, whatever the fields say.
+        if head.packed && !body.is_empty() {
+            self.unpacked.clear();
+            gzip::unpack(body, self.limit, &mut self.unpacked).map_err(|error| match error {
+                GzipError::TooLarge => too_large(self.limit),
+                GzipError::Damaged(reason) => {
+                    TransportError::protocol(format!("the reply's gzip is damaged: {reason}"))
+                }
+            })?;
+            body = &self.unpacked;
+        }
+        let mut status = head.status;
+        if status.kind != StatusKind::Ok && !head.html {
+            let text = String::from_utf8_lossy(&body[..body.len().min(MAX_TEXT_BYTES)]);
+            if !text.trim().is_empty() {
+                status.message = text.trim().to_owned();
+            }
+        }
+        deliver(Response { status, body, keep_alive: head.keep_alive, surplus: used < self.buffer.len() });
         self.buffer.clear();
         self.chunked_body.clear();
         self.scanned = 0;
@@ -181,7 +209,8 @@ fn parse_head(buffer: &[u8], scanned: usize) -> Result<Option<(usize, Option<Hea
     // "OK" tells nobody anything and would be an allocation per call.
     let message = if kind == StatusKind::Ok { "" } else { response.reason.unwrap_or_default() };
     let status = Status { kind, code: Some(code.into()), message: message.into() };
-    Ok(Some((length, Some(Head { status, framing, keep_alive }))))
+    let (packed, html) = (fields.packed, fields.html);
+    Ok(Some((length, Some(Head { status, framing, keep_alive, packed, html }))))
 }
 
 /// The header fields that matter to a connection.
@@ -191,6 +220,8 @@ struct Fields {
     chunked: bool,
     close: bool,
     keep_alive: bool,
+    packed: bool,
+    html: bool,
 }
 
 impl Fields {
@@ -216,6 +247,19 @@ impl Fields {
                     fields.close |= token.eq_ignore_ascii_case(b"close");
                     fields.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
+            } else if header.name.eq_ignore_ascii_case("content-encoding") {
+                fields.packed = match Coding::of(header.value) {
+                    Coding::Identity => fields.packed,
+                    Coding::Gzip if !fields.packed => true,
+                    Coding::Gzip | Coding::Unknown => {
+                        return Err(TransportError::protocol(format!(
+                            "the reply has the unsupported content-encoding {:?}",
+                            String::from_utf8_lossy(header.value)
+                        )));
+                    }
+                };
+            } else if header.name.eq_ignore_ascii_case("content-type") {
+                fields.html = header.value.trim_ascii_start().starts_with(b"text/html");
             }
         }
         Ok(fields)

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming as RequestBody};
-use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::gzip::{self, Coding, GzipError};
 use crate::clock::now_ns;
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
@@ -28,6 +28,9 @@ use crate::transport::{
 
 /// Up to here a reply's body is copied, which leaves the handler its buffer.
 const COPY_BYTES: usize = 4096;
+
+/// A reply larger than this is packed for a client that asks: CPython's `encode_threshold`.
+const PACK_BEYOND_BYTES: usize = 1400;
 
 /// How much is allocated at once for copied bodies.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -130,18 +133,44 @@ impl Session {
         }
     }
 
-    fn respond(&self, code: u16, body: Bytes) -> Response<Full<Bytes>> {
+    /// An answer, packed where that was asked for and pays.
+    fn respond(&self, body: Bytes, pack: bool) -> Response<Full<Bytes>> {
+        let pack = pack && body.len() > PACK_BEYOND_BYTES;
+        let body = if pack { Bytes::from(gzip::pack(&body)) } else { body };
         let mut response = Response::new(Full::new(body));
-        *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(header::CONTENT_TYPE, self.media_type.clone());
+        if pack {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         response
     }
+}
 
-    fn refuse(&self, code: u16) -> Response<Full<Bytes>> {
-        let mut response = self.respond(code, Bytes::new());
-        // The body was not read, so the next request could not be found.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
+/// A status other than 200, with its text.
+fn error(code: u16, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+/// The refusal of a request whose body was not read, so that the next one could not be found.
+fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
+    let mut response = error(refusal.code, refusal.text);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Why a request is not given to the handler.
+struct Refusal {
+    code: u16,
+    text: String,
+}
+
+impl Refusal {
+    fn too_large(limit: usize) -> Self {
+        Self { code: 413, text: format!("the request is larger than the {limit} bytes allowed") }
     }
 }
 
@@ -211,14 +240,18 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
-        let mut response = session.borrow().refuse(405);
+        let mut response = refuse(Refusal { code: 405, text: "calls are posted".into() });
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return Ok(response);
     }
     let max_message_bytes = session.borrow().max_message_bytes;
     let body = match collect(body, max_message_bytes).await {
         Ok(body) => body,
-        Err(code) => return Ok(session.borrow().refuse(code)),
+        Err(refusal) => return Ok(refuse(refusal)),
+    };
+    let body = match unpack(&head.headers, body, max_message_bytes) {
+        Ok(body) => body,
+        Err(refusal) => return Ok(error(refusal.code, refusal.text)),
     };
     let unanswered = {
         let mut guard = session.borrow_mut();
@@ -244,30 +277,55 @@ async fn answer(
     let mut guard = session.borrow_mut();
     let body = guard.call.body.take().unwrap_or_default();
     if guard.call.has_surplus {
-        return Ok(
-            guard.respond(500, Bytes::from_static(b"this method streams, which HTTP/1 does not carry"))
-        );
+        return Ok(error(500, "this method streams, which HTTP/1 does not carry".into()));
     }
     let status = guard.call.end.clone().unwrap_or(Status::new(StatusKind::Internal, ""));
-    let mut response = guard.respond(super::code_of(&status), body);
-    if let Some(reason) = reason_phrase(&status.message) {
-        response.extensions_mut().insert(reason);
-    }
-    Ok(response)
+    let pack = header_text(&head.headers, &header::ACCEPT_ENCODING).is_some_and(gzip::is_accepted);
+    Ok(match super::code_of(&status) {
+        200 => guard.respond(body, pack),
+        code => error(code, status.message),
+    })
 }
 
-/// Reads the whole body, or says with which status to refuse it.
-async fn collect(mut body: RequestBody, max_message_bytes: usize) -> Result<Bytes, u16> {
-    if body.size_hint().lower() > max_message_bytes as u64 {
-        return Err(413);
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The body without its content coding.
+fn unpack(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Refusal> {
+    let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
+    match Coding::of(coding.as_bytes()) {
+        Coding::Identity => Ok(body),
+        Coding::Unknown => {
+            let text = format!("the content-encoding {coding:?} is not supported; gzip is");
+            Err(Refusal { code: 415, text })
+        }
+        Coding::Gzip => {
+            let mut unpacked = Vec::new();
+            gzip::unpack(&body, limit, &mut unpacked).map_err(|error| match error {
+                GzipError::TooLarge => Refusal::too_large(limit),
+                GzipError::Damaged(reason) => {
+                    Refusal { code: 400, text: format!("the request's gzip is damaged: {reason}") }
+                }
+            })?;
+            Ok(Bytes::from(unpacked))
+        }
     }
+}
+
+/// Reads the whole body, or says why it is refused.
+async fn collect(mut body: RequestBody, limit: usize) -> Result<Bytes, Refusal> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Refusal::too_large(limit));
+    }
+    let damaged = |error| Refusal { code: 400, text: format!("the request's body is damaged: {error}") };
     let mut whole = Bytes::new();
     let mut joined = Vec::new();
     while let Some(frame) = body.frame().await {
         // The request's framing is damaged or its client has gone.
-        let Ok(data) = frame.map_err(|_| 400_u16)?.into_data() else { continue };
-        if whole.len() + joined.len() + data.len() > max_message_bytes {
-            return Err(413);
+        let Ok(data) = frame.map_err(damaged)?.into_data() else { continue };
+        if whole.len() + joined.len() + data.len() > limit {
+            return Err(Refusal::too_large(limit));
         }
         if whole.is_empty() && joined.is_empty() {
             whole = data;
@@ -277,15 +335,4 @@ async fn collect(mut body: RequestBody, max_message_bytes: usize) -> Result<Byte
         }
     }
     Ok(if joined.is_empty() { whole } else { Bytes::from(joined) })
-}
-
-/// A status's text as a reason phrase: one line of ASCII.
-fn reason_phrase(message: &str) -> Option<ReasonPhrase> {
-    if message.is_empty() {
-        return None;
-    }
-    let printable =
-        |symbol: char| if symbol == ' ' || symbol.is_ascii_graphic() { symbol as u8 } else { b'?' };
-    let line: Vec<u8> = message.chars().take(200).map(printable).collect();
-    ReasonPhrase::try_from(line).ok()
 }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Http1;
+use super::{Http1, gzip};
 use crate::transport::testing::{ECHO, LIMIT_BYTES, Outcome, TestClient, run, script, start, wiring, within};
 use crate::transport::{StatusKind, TransportError};
 
@@ -90,11 +90,59 @@ fn an_announced_close_comes_after_the_delivery() {
         let reply = b"HTTP/1.1 404 Not Here\r\nConnection: close\r\nContent-Length: 4\r\n\r\npong";
         let (outcome, ended) = call_against(vec![reply.to_vec()], true).await;
         let outcome = outcome.unwrap();
-        assert_eq!(outcome.messages, [b"pong"]);
+        assert!(outcome.messages.is_empty());
         let status = outcome.status.unwrap();
         assert_eq!((status.kind, status.code), (StatusKind::UnknownMethod, Some(404)));
-        assert_eq!(status.message, "Not Here");
+        assert_eq!(status.message, "pong");
         assert_eq!(ended, Some(TransportError::Closed));
+    });
+}
+
+#[test]
+fn the_text_of_an_error_is_its_body_or_else_its_reason() {
+    run(async {
+        for (reply, text) in [
+            (&b"HTTP/1.1 500 Oh\r\nContent-Length: 8\r\n\r\nno room\n"[..], "no room"),
+            (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "Oh"),
+            (b"HTTP/1.1 500 Oh\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<p>x", "Oh"),
+        ] {
+            let (outcome, _) = call_against(vec![reply.to_vec()], false).await;
+            assert_eq!(outcome.unwrap().status.unwrap().message, text);
+        }
+    });
+}
+
+#[test]
+fn packed_replies_are_unpacked_under_the_limit() {
+    run(async {
+        let reply = |body: &[u8]| {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            [head.as_bytes(), body].concat()
+        };
+        let packed = gzip::pack(b"pong");
+        let (outcome, _) = call_against(by_byte(&reply(&packed)), false).await;
+        assert_eq!(outcome.unwrap().messages, [b"pong"]);
+        let (head, tail) = packed.split_at(9);
+        let mut chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n".to_vec();
+        for chunk in [head, tail, b""] {
+            chunked.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            chunked.extend_from_slice(chunk);
+            chunked.extend_from_slice(b"\r\n");
+        }
+        let (outcome, _) = call_against(by_byte(&chunked), false).await;
+        assert_eq!(outcome.unwrap().messages, [b"pong"]);
+        let bomb = gzip::pack(&vec![0; LIMIT_BYTES + 1]);
+        let (outcome, _) = call_against(vec![reply(&bomb)], false).await;
+        assert!(matches!(outcome, Err(TransportError::Refused { .. })), "{outcome:?}");
+        let (outcome, _) = call_against(vec![reply(b"pong")], false).await;
+        assert!(matches!(outcome, Err(TransportError::Protocol { .. })), "{outcome:?}");
+        let other = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\npong";
+        let (outcome, _) = call_against(vec![other.to_vec()], false).await;
+        assert!(matches!(outcome, Err(TransportError::Protocol { .. })), "{outcome:?}");
     });
 }
 
@@ -164,12 +212,50 @@ fn an_idle_connection_notices_its_end_and_a_second_call_in_flight_is_refused() {
 
 /// What the server answers to raw bytes, until it closes.
 async fn ask(request: &[u8]) -> String {
+    String::from_utf8(ask_bytes(request).await).unwrap().to_ascii_lowercase()
+}
+
+async fn ask_bytes(request: &[u8]) -> Vec<u8> {
     let server = start(&Http1, wiring()).await;
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     within(stream.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8(answer).unwrap().to_ascii_lowercase()
+    answer
+}
+
+#[test]
+fn the_server_takes_and_gives_gzip() {
+    run(async {
+        let request = |headers: &str, body: &[u8]| {
+            let head = format!(
+                "POST /echo HTTP/1.1\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+                body.len()
+            );
+            [head.as_bytes(), body].concat()
+        };
+        let gzip = "Content-Encoding: gzip\r\n";
+        let answer = ask(&request(gzip, &gzip::pack(b"ping"))).await;
+        assert!(answer.starts_with("http/1.1 200") && answer.ends_with("\r\n\r\nping"), "{answer}");
+        let answer = ask(&request(gzip, b"ping")).await;
+        assert!(answer.starts_with("http/1.1 400") && answer.contains("gzip is damaged"), "{answer}");
+        let answer = ask(&request(gzip, &gzip::pack(&vec![0; LIMIT_BYTES + 1]))).await;
+        assert!(answer.starts_with("http/1.1 413") && answer.contains("larger than"), "{answer}");
+        let answer = ask(&request("Content-Encoding: br\r\n", b"ping")).await;
+        assert!(answer.starts_with("http/1.1 415") && answer.contains("not supported"), "{answer}");
+        let asking = "Accept-Encoding: gzip\r\n";
+        let (small, large) = (vec![b'x'; 1400], vec![b'x'; 1401]);
+        let answer = ask(&request(asking, &small)).await;
+        assert!(!answer.contains("content-encoding") && answer.ends_with('x'), "{answer}");
+        let answer = ask_bytes(&request(asking, &large)).await;
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+        assert!(String::from_utf8_lossy(&answer[..end]).contains("content-encoding: gzip"));
+        let mut unpacked = Vec::new();
+        gzip::unpack(&answer[end..], 10_000, &mut unpacked).unwrap();
+        assert_eq!(unpacked, large);
+        let answer = ask(&request("", &large)).await;
+        assert!(!answer.contains("content-encoding") && answer.ends_with('x'), "{answer}");
+    });
 }
 
 #[test]
@@ -182,14 +268,14 @@ fn the_server_answers_http_1_0_and_refuses_what_is_no_call() {
         assert!(get.starts_with("http/1.1 405") && get.contains("allow: post"), "{get}");
         let huge = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", LIMIT_BYTES + 1);
         let huge = ask(huge.as_bytes()).await;
-        assert!(huge.starts_with("http/1.1 413") && huge.contains("content-length: 0"), "{huge}");
+        assert!(huge.starts_with("http/1.1 413") && huge.contains("connection: close"), "{huge}");
         let bad = ask(b"POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n").await;
         assert!(bad.starts_with("http/1.1 400"), "{bad}");
         let stream = ask(b"POST /many HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
         assert!(stream.starts_with("http/1.1 500") && stream.contains("streams"), "{stream}");
         let unknown = ask(b"POST /x HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
         assert!(
-            unknown.starts_with("http/1.1 404 no such path") && unknown.contains("content-length: 0"),
+            unknown.starts_with("http/1.1 404 not found") && unknown.ends_with("\r\n\r\nno such path"),
             "{unknown}"
         );
     });

@@ -1,14 +1,19 @@
 //! The command line: one file per subcommand. Each turns what was typed into calls of the library,
 //! prints, and says the exit code; none measures, judges or draws.
 
+mod call;
 mod client;
 mod completions;
+mod init;
+mod inspect;
 mod load_options;
 mod progress;
 mod proto;
+mod remote;
 mod report;
 mod run;
 mod schema;
+mod selftest;
 mod serve;
 mod supervise;
 mod validate;
@@ -48,6 +53,14 @@ enum Command {
     Validate(validate::Arguments),
     /// Run one of our servers, alone
     Serve(serve::Arguments),
+    /// Prove the measuring on this machine against known truths
+    Selftest(selftest::Arguments),
+    /// Print or write a commented scenario to start from
+    Init(init::Arguments),
+    /// List what a server offers
+    Inspect(inspect::Arguments),
+    /// Make one call; arguments and answer are JSON
+    Call(call::Arguments),
     /// Print the .proto of a scenario's methods
     Proto(proto::Arguments),
     /// Print the JSON Schema of scenario files or of results
@@ -72,6 +85,10 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Report(arguments) => report::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
+        Command::Selftest(arguments) => selftest::main(&arguments),
+        Command::Init(arguments) => init::main(&arguments),
+        Command::Inspect(arguments) => inspect::main(&arguments),
+        Command::Call(arguments) => call::main(&arguments),
         Command::Proto(arguments) => proto::main(&arguments),
         Command::Schema(arguments) => schema::main(&arguments),
         Command::Completions(arguments) => completions::main(&arguments),

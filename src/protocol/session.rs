@@ -102,6 +102,7 @@ pub struct Session {
     methods: Rc<[MethodCodecs]>,
     calls: Calls,
     status_ends_calls: bool,
+    metadata: std::sync::Arc<[(String, String)]>,
     body: Vec<u8>,
     values: Vec<Value>,
     outbox: Vec<Posted>,
@@ -155,6 +156,7 @@ impl Session {
             methods: Rc::clone(methods),
             calls: Calls { open, free: (0..in_flight).rev().collect() },
             status_ends_calls: context.carries.status,
+            metadata: std::sync::Arc::clone(&protocol.reach.metadata),
             body: Vec::new(),
             values: Vec::new(),
             outbox: Vec::new(),
@@ -197,7 +199,7 @@ impl Session {
         let encoded_bytes = self.body.len() - head_bytes;
         self.envelope.end_call(&mut self.body);
         self.connection
-            .submit(Outgoing { id, method, metadata: &[], body: &mut self.body })
+            .submit(Outgoing { id, method, metadata: &self.metadata, body: &mut self.body })
             .map_err(call_error)?;
         self.calls.free.pop();
         *call = Open { id, in_use: true, method, held: None };

@@ -21,7 +21,10 @@
 mod client;
 mod document;
 mod escape;
+mod inspect;
 mod server;
+
+pub(super) use inspect::introspect;
 
 use std::sync::Arc;
 

@@ -108,6 +108,11 @@ pub trait Transport: Debug + Send + Sync {
     /// The most calls that may be in flight on one connection.
     fn max_in_flight(&self) -> usize;
 
+    /// Whether it carries metadata ([`Outgoing::metadata`]): HTTP does, as headers.
+    fn carries_metadata(&self) -> bool {
+        false
+    }
+
     /// Opens a connection to `target` (`host:port`).
     fn connect<'a>(
         &'a self,

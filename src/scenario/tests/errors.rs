@@ -318,7 +318,7 @@ fn back_ends() {
         &[
             ("", "3:11", "which protocol?"),
             ("protocol = \"grcp\"", "4:1", "did you mean \"grpc\"?"),
-            ("protocol = \"soap\"", "4:1", "allowed: xmlrpc, zerorpc, grpc, binary-tcp, null"),
+            ("protocol = \"soap\"", "4:1", "allowed: xmlrpc, zerorpc, grpc, grpc-tonic, binary-tcp, null"),
             ("protocol = \"grpc\"\ncodec = \"json\"", "5:1", "exclude each other"),
             ("codec = \"json\"", "4:1", "transports: http1, http2, zmq, tcp"),
             ("transport = \"tcp\"", "4:1", "codecs: xml"),

@@ -45,6 +45,10 @@ impl Transport for Http1 {
         1
     }
 
+    fn carries_metadata(&self) -> bool {
+        true
+    }
+
     fn connect<'a>(
         &'a self,
         target: &'a str,

@@ -230,7 +230,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         skipped: Vec::new(),
         gates: Vec::new(),
         notes: Vec::new(),
-        selftest: None,
+        selftest: super::selftest::last(),
         cells: Vec::new(),
     }
 }

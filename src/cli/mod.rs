@@ -120,6 +120,31 @@ fn print(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
+/// Writes a line to standard error. Nobody can be told that it cannot be written, and it is no reason
+/// to end a run.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Says what went wrong, as the last word of a command.
+pub fn complain(error: &anyhow::Error) {
+    say(format_args!("wirebench: {}", whole_story(error)));
+}
+
+/// An error and its causes, without those that it quotes already.
+fn whole_story(error: &anyhow::Error) -> String {
+    let mut story = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if story.is_empty() {
+            story = cause;
+        } else if !story.contains(&cause) {
+            story = format!("{story}: {cause}");
+        }
+    }
+    story
+}
+
 /// The columns of the terminal on standard output, or what a file gets.
 fn columns() -> u16 {
     if std::io::stdout().is_terminal() {

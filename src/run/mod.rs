@@ -7,6 +7,7 @@ mod catalogue;
 mod describe;
 mod execute;
 mod interrupt;
+mod missing;
 mod plan;
 mod round;
 mod selftest;

@@ -8,6 +8,7 @@ mod describe;
 mod execute;
 mod interrupt;
 mod plan;
+mod proto_files;
 mod round;
 mod spec;
 
@@ -15,4 +16,5 @@ pub use catalogue::{Registry, protocol_of};
 pub use execute::{FinishedRun, Progress, RunError, RunOptions, execute, exit_code};
 pub use interrupt::{INTERRUPTED, Interrupt};
 pub use plan::{Cell, Choices, Plan, PlanError};
+pub use proto_files::load_proto;
 pub use spec::{ClientError, RoundSpec, run_client};

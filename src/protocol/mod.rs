@@ -6,6 +6,8 @@
 //! the client's end, [`Dispatcher`] the server's; neither knows any protocol by name.
 
 mod call_log;
+#[doc = include_str!("binary_tcp.md")]
+pub mod binary_tcp {}
 mod dispatch;
 mod gap;
 mod offer;

@@ -112,6 +112,12 @@ struct Stream {
     item: Value,
     left: u64,
     not_before_ns: u64,
+    deadline_ns: Option<u64>,
+}
+
+/// What a client is told whose deadline passes.
+fn too_late() -> Fault {
+    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
 impl Dispatcher {
@@ -171,7 +177,14 @@ impl Dispatcher {
         }
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
+    fn call(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+        replies: &mut dyn Replies,
+    ) {
         let Some(position) = self.service.position(name) else {
             return self.fail(call, &Fault::unknown_method(name), replies);
         };
@@ -191,8 +204,11 @@ impl Dispatcher {
         };
         let (outcome, due_ns) = prepared.decide(&service, method, ordinal, at_ns);
         let is_busy = outcome.how == How::Busy;
+        // How long a call takes is known when it comes, and so is whether its deadline passes first.
+        let expires_ns = deadline_ns.filter(|deadline_ns| *deadline_ns < due_ns);
         if is_busy {
-            while now_ns() < due_ns {
+            let until_ns = expires_ns.unwrap_or(due_ns);
+            while now_ns() < until_ns {
                 std::hint::spin_loop();
             }
         }
@@ -201,12 +217,16 @@ impl Dispatcher {
             let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
             return self.fail(call, &fault, replies);
         }
+        if let Some(expires_ns) = expires_ns {
+            return self.expire(call, expires_ns, at_ns, replies);
+        }
         let Some(answer) = method.answer.value(&self.arguments) else {
             return self.fail(call, &Fault::new(FaultKind::Internal, "the service echoes nothing"), replies);
         };
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
-            self.streams.push(Stream { call, method: position, item: answer.clone(), left, not_before_ns });
+            let item = answer.clone();
+            self.streams.push(Stream { call, method: position, item, left, not_before_ns, deadline_ns });
             return;
         }
         self.body.clear();
@@ -229,6 +249,17 @@ impl Dispatcher {
             self.reply(call, status, replies);
             prepared.note(at_ns, at_ns);
         }
+    }
+
+    /// Ends a call at its deadline.
+    fn expire(&mut self, call: CallKey, expires_ns: u64, arrived_ns: u64, replies: &mut dyn Replies) {
+        if expires_ns <= now_ns() {
+            return self.fail(call, &too_late(), replies);
+        }
+        let mut body = Vec::new();
+        let status = self.envelope.fault(call, &too_late(), &mut body);
+        let begins_ns = arrived_ns;
+        self.late.push(Reverse(Late { due_ns: expires_ns, arrived_ns, begins_ns, call, body, status }));
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
@@ -259,6 +290,13 @@ impl Dispatcher {
         let mut index = 0;
         while index < self.streams.len() {
             let stream = &mut self.streams[index];
+            if stream.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= at_ns) {
+                let call = stream.call;
+                self.streams.swap_remove(index);
+                self.fail(call, &too_late(), replies);
+                continue;
+            }
+            next_ns = next_ns.into_iter().chain(stream.deadline_ns).min();
             if stream.not_before_ns > at_ns {
                 let wake_ns = stream.not_before_ns;
                 next_ns = Some(next_ns.map_or(wake_ns, |next| next.min(wake_ns)));
@@ -306,12 +344,16 @@ impl Dispatcher {
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
+        let deadline_ns = incoming.deadline_ns;
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
-            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, replies),
+            Asked::Call { call, method, arguments } => {
+                self.call(call, &method, arguments, deadline_ns, replies);
+            }
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);
             }
+            Asked::Said { call, mut body } => replies.message(call.reply_to, &mut body),
             Asked::Refused { reply_to, status, mut body } => {
                 if !body.is_empty() {
                     replies.message(reply_to, &mut body);

@@ -3,7 +3,7 @@
 //!
 //! Source: google/protobuf/descriptor.proto, whose field numbers stand here.
 
-use prost::encoding::{bool, encode_key, encode_varint, int32, WireType};
+use prost::encoding::{WireType, bool, encode_key, encode_varint, int32};
 
 use super::schema::{File, Kind, Message, MessageField, Rpc};
 

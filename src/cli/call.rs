@@ -120,7 +120,7 @@ fn target(
 /// The server's types: from the file, or from the server itself.
 fn schema(arguments: &Arguments, remote: &Remote) -> anyhow::Result<Result<ProtoSchema, CallError>> {
     if let Some(file) = &arguments.proto {
-        return Ok(Ok(ProtoSchema::load(file, &arguments.proto_include)?));
+        return Ok(Ok(crate::run::load_proto(file, &arguments.proto_include)?));
     }
     let deadline = Instant::now() + Duration::from_nanos(arguments.timeout);
     let outcome = reflect(&Asker { protocol: &remote.protocol, target: &remote.address, deadline });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{CallLog, Context, Dispatcher, Envelope, gap, reflection, xmlrpc, zerorpc};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, grpc, reflection, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -60,7 +60,7 @@ pub const NAMED: &[Row] = &[
         scheme: "grpc+http",
         codec: "protobuf",
         transport: "http2",
-        envelope: gap::envelope,
+        envelope: || grpc::envelope(gap::envelope()),
         media_type: Some(GRPC),
         msgpack_time: true,
         introspect: Some(reflection::introspect),
@@ -70,7 +70,7 @@ pub const NAMED: &[Row] = &[
         scheme: "grpc-tonic+http",
         codec: "protobuf",
         transport: "http2-tonic",
-        envelope: gap::envelope,
+        envelope: || grpc::envelope(gap::envelope()),
         media_type: Some(GRPC),
         msgpack_time: true,
         introspect: Some(reflection::introspect),
@@ -306,6 +306,8 @@ impl Protocol {
             write_batch,
             server_threads,
             local_handlers,
+            request_streams: route.request_streams,
+            timeout_ns: None,
         }))
     }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::proto_files::load_proto;
 use crate::codec::{ProtoError, ProtoSchema};
 use crate::protocol::registry::{self, ProtocolError};
 use crate::protocol::{Protocol, Reach};
@@ -48,7 +49,7 @@ impl Catalogue for Registry {
 /// What is wrong with it.
 pub fn compile_proto(backend: &mut Backend) -> Result<(), ProtocolError> {
     if let Some(proto) = &mut backend.proto {
-        let schema = ProtoSchema::load(&proto.file, &proto.include).map_err(ProtocolError::Proto)?;
+        let schema = load_proto(&proto.file, &proto.include).map_err(ProtocolError::Proto)?;
         if backend.service.is_none() {
             let (_, name) = schema.codec(None).map_err(ProtocolError::Proto)?;
             backend.service = Some(name);

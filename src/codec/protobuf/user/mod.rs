@@ -1,8 +1,7 @@
 //! Protobuf as a user's own `.proto` has it: messages with the field names, numbers and types of their
 //! service, built from a scenario's values.
 //!
-//! A `.proto` is compiled without protoc, and for every method a plan of its own is made from the
-//! descriptors and the scenario's types: the hot path knows no descriptors.
+//! For every method a plan of its own is made from the `.proto`'s descriptors and the scenario's types: the hot path knows no descriptors.
 //!
 //! | a scenario's value | stands in a field of type |
 //! |---|---|
@@ -31,7 +30,6 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prost_reflect::{DescriptorPool, ServiceDescriptor};
@@ -43,9 +41,6 @@ use crate::codec::{CallCodec, Codec, DecodeError, EncodeError, Shape, ShapeCodec
 use crate::rpc::{ServiceMethod, Value};
 
 pub use describe::{ProtoMethod, ProtoService};
-
-/// The largest compiled `.proto` that is read.
-const MOST_BYTES: u64 = 64 << 20;
 
 /// A `.proto` that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,30 +80,10 @@ pub struct ProtoSchema {
 }
 
 impl ProtoSchema {
-    /// Compiles a `.proto`, or reads a compiled `FileDescriptorSet` (any other ending). Imports are
-    /// looked for in `include`, and in the file's own folder.
-    ///
-    /// # Errors
-    /// What cannot be read or compiled, with its place.
-    pub fn load(file: &Path, include: &[PathBuf]) -> Result<Self, ProtoError> {
-        let failed = |reason: String| ProtoError::File { file: file.display().to_string(), reason };
-        if file.extension().is_none_or(|extension| extension != "proto") {
-            let length_bytes = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
-            if length_bytes > MOST_BYTES {
-                return Err(failed(format!("it has more than {} MiB", MOST_BYTES >> 20)));
-            }
-            let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
-            return Self::from_bytes(&bytes).map_err(|reason| failed(reason.to_string()));
-        }
-        let own = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut folders: Vec<&Path> = include.iter().map(PathBuf::as_path).collect();
-        folders.push(own);
-        // The compiler's longer words have the place of a mistake.
-        let mut compiler = protox::Compiler::new(&folders).map_err(|error| failed(format!("{error:?}")))?;
-        compiler.include_imports(true);
-        compiler.open_file(file).map_err(|error| failed(format!("{error:?}")))?;
-        let main = compiler.files().find(|metadata| !metadata.is_import()).map(|file| file.name().to_owned());
-        Ok(Self { pool: compiler.descriptor_pool(), main })
+    /// Of descriptors; `main` names the file whose services are offered.
+    #[must_use]
+    pub fn of(pool: DescriptorPool, main: Option<String>) -> Self {
+        Self { pool, main }
     }
 
     /// Reads a `FileDescriptorSet`.

@@ -58,7 +58,8 @@ fn schema() -> &'static ProtoSchema {
         std::fs::create_dir(folder.path().join("common")).unwrap();
         std::fs::write(folder.path().join("shop.proto"), MAIN).unwrap();
         std::fs::write(folder.path().join("common/money.proto"), MONEY).unwrap();
-        ProtoSchema::load(&folder.path().join("shop.proto"), &[]).unwrap()
+        let compiled = protox::compile(["shop.proto"], [folder.path()]).unwrap();
+        ProtoSchema::from_bytes(&compiled.encode_to_vec()).unwrap()
     })
 }
 
@@ -273,14 +274,7 @@ fn no_bytes_make_it_panic_or_overflow() {
 }
 
 #[test]
-fn mistakes_in_the_file_have_their_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bad.proto");
-    std::fs::write(&file, "syntax = \"proto3\";\nmessage A { nope b = 1; }\n").unwrap();
-    let error = ProtoSchema::load(&file, &[]).unwrap_err().to_string();
-    assert!(error.contains("bad.proto") && error.contains("nope") && error.contains("2:13"), "{error}");
-    let error = ProtoSchema::load(&folder.path().join("none.proto"), &[]).unwrap_err().to_string();
-    assert!(error.contains("none.proto"), "{error}");
+fn the_only_service_is_found_and_another_is_named() {
     let error = schema().codec(Some("shop.Nope")).map(|_| ()).unwrap_err().to_string();
     assert_eq!(error, "the .proto has no service \"shop.Nope\"; it has: shop.Orders");
     assert_eq!(schema().codec(None).unwrap().1, "shop.Orders");

@@ -14,6 +14,8 @@ pub(super) struct Case {
     pub(super) service_time: &'static str,
     /// The load, but for connections.
     pub(super) load: &'static str,
+    /// How long the load lasts.
+    pub(super) seconds: u64,
     /// How many calls can be in flight.
     pub(super) slots: u32,
     /// Who is stopped in the middle of it.
@@ -88,12 +90,14 @@ fn stalled(busy_share: f64, quantiles: &[f64]) -> Vec<Expected> {
 
 /// Every case, in the order in which they are run. A thorough selftest has more calls.
 pub(super) fn cases(thorough: bool) -> Vec<Case> {
-    let [fixed, queue, stall, closed, serial_stall, slow, overload] = if thorough { THOROUGH } else { QUICK };
-    let case = |name, about| Case {
+    let [fixed, queue, closed, stall, serial_stall, slow, overload, stop] =
+        if thorough { THOROUGH } else { QUICK };
+    let case = |name, about, (load, seconds): Timed| Case {
         name,
         about,
         service_time: FIXED,
-        load: fixed,
+        load,
+        seconds,
         slots: PLENTY,
         stopped: None,
         reason: None,
@@ -103,74 +107,70 @@ pub(super) fn cases(thorough: bool) -> Vec<Case> {
         omits: Omits::Nothing,
     };
     let mut cases = vec![
-        Case { quantiles: from_log(&[0.5, 0.99]), ..case("fixed", "every call takes 1 ms; 200/s") },
+        Case { quantiles: from_log(&[0.5, 0.99]), ..case("fixed", "every call takes 1 ms; 200/s", fixed) },
         Case {
             service_time: "{ exponential = \"1ms\", how = \"serial\" }",
-            load: queue,
             quantiles: [0.5, 0.99, 0.999]
                 .map(|q| Expected { q, rule_ns: thorough.then(|| queued_quantile(MS, 0.5, q)) })
                 .to_vec(),
             from_log: Tolerance { share: 0.03, floor_ns: 0.0 },
             from_rule: Tolerance { share: 0.1, floor_ns: 0.0 },
             omits: Omits::Holds,
-            ..case("queue", "one call at a time, exponential with mean 1 ms; 500/s, Poisson")
+            ..case("queue", "one call at a time, exponential with mean 1 ms; 500/s, Poisson", queue)
         },
         Case {
             service_time: STALL,
-            load: closed,
             slots: 1,
             quantiles: from_log(&[0.5, 0.99]),
-            ..case("stall-closed", "200 ms stall every 2 s, else 1 ms; closed loop: what omission shows")
+            ..case(
+                "stall-closed",
+                "200 ms stall every 2 s, else 1 ms; closed loop: what omission shows",
+                closed,
+            )
         },
         Case {
             service_time: STALL,
-            load: stall,
             quantiles: stalled(0.0, if thorough { &[0.95, 0.99, 0.999] } else { &[0.95, 0.99] }),
             from_log: COARSE,
             from_rule: COARSE,
             omits: Omits::Closed("stall-closed"),
-            ..case("stall", "200 ms stall every 2 s, else 1 ms; 500/s")
+            ..case("stall", "200 ms stall every 2 s, else 1 ms; 500/s", stall)
         },
         Case {
             service_time: "{ fixed = \"1ms\", stall = { every = \"2s\", for = \"200ms\" }, how = \"serial\" }",
-            load: serial_stall,
             // Most of the waiting is then in the client, and counts all the same.
             slots: 4,
             quantiles: stalled(0.5, &[0.9, 0.99]),
             from_log: COARSE,
             from_rule: COARSE,
             omits: Omits::Holds,
-            ..case("serial-stall", "the same, one call at a time, 4 in flight; 500/s")
+            ..case("serial-stall", "the same, one call at a time, 4 in flight; 500/s", serial_stall)
         },
         Case {
             service_time: "{ bimodal = { fast = \"1ms\", slow = \"50ms\", slow_share = 0.005 } }",
-            load: slow,
             quantiles: from_log(&[0.99, 0.999]),
-            ..case("slow-calls", "0.5 % of the calls take 50 ms, the others 1 ms; 1,100/s")
+            ..case("slow-calls", "0.5 % of the calls take 50 ms, the others 1 ms; 2,200/s", slow)
         },
     ];
     cases.extend([
         Case {
             service_time: "{ fixed = \"1ms\", how = \"serial\" }",
-            load: overload,
             reason: Some(ReasonKind::Overloaded),
-            ..case("overload", "1,200/s offered to a server that can do 1,000/s")
+            ..case("overload", "1,200/s offered to a server that can do 1,000/s", overload)
         },
         Case {
-            load: STOP,
             stopped: Some(Side::Client),
             reason: Some(ReasonKind::ClientStopped),
             quantiles: from_log(&[0.99]),
             from_log: COARSE,
             omits: Omits::Service,
-            ..case("client-stopped", "every call takes 1 ms; 500/s; the client is stopped for 200 ms")
+            ..case("client-stopped", "every call takes 1 ms; 500/s; the client is stopped for 200 ms", stop)
         },
         Case {
-            load: STOP,
             stopped: Some(Side::Server),
             quantiles: from_log(&[0.99]),
             from_log: COARSE,
-            ..case("server-stopped", "every call takes 1 ms; 500/s; the server is stopped for 200 ms")
+            ..case("server-stopped", "every call takes 1 ms; 500/s; the server is stopped for 200 ms", stop)
         },
     ]);
     cases
@@ -178,24 +178,41 @@ pub(super) fn cases(thorough: bool) -> Vec<Case> {
 
 const FIXED: &str = "{ fixed = \"1ms\" }";
 const STALL: &str = "{ fixed = \"1ms\", stall = { every = \"2s\", for = \"200ms\" } }";
-const STOP: &str = "open = { rate_per_s = 500 }\nduration = \"4s\"";
 
-// Whole numbers of stalls; calls enough for every quantile (n(1 − q) ≥ 10), and under 90 s in all.
-const QUICK: [&str; 7] = [
-    "open = { rate_per_s = 200 }\nduration = \"6s\"",
-    "open = { rate_per_s = 500, arrivals = \"poisson\" }\ncalls = 10500",
-    "open = { rate_per_s = 500 }\nduration = \"10s\"",
-    "closed = { concurrency = 1 }\nduration = \"4s\"",
-    "open = { rate_per_s = 500 }\nduration = \"10s\"",
-    "open = { rate_per_s = 1100 }\nduration = \"10s\"",
-    "open = { rate_per_s = 1200 }\nduration = \"4s\"",
+/// A load and how long it lasts, in seconds.
+type Timed = (&'static str, u64);
+
+// Whole numbers of stalls; calls enough for every quantile (n(1 − q) ≥ 10), and 65 s in all, so that
+// a case can be repeated within 90 s.
+const QUICK: [Timed; 8] = [
+    ("open = { rate_per_s = 200 }\nduration = \"6s\"", 6),
+    ("open = { rate_per_s = 500, arrivals = \"poisson\" }\ncalls = 10500", 21),
+    ("closed = { concurrency = 1 }\nduration = \"4s\"", 4),
+    ("open = { rate_per_s = 500 }\nduration = \"10s\"", 10),
+    ("open = { rate_per_s = 500 }\nduration = \"10s\"", 10),
+    ("open = { rate_per_s = 2200 }\nduration = \"5s\"", 5),
+    ("open = { rate_per_s = 1200 }\nduration = \"3s\"", 3),
+    ("open = { rate_per_s = 500 }\nduration = \"3s\"", 3),
 ];
-const THOROUGH: [&str; 7] = [
-    "open = { rate_per_s = 200 }\nduration = \"30s\"",
-    "open = { rate_per_s = 500, arrivals = \"poisson\" }\ncalls = 60000",
-    "open = { rate_per_s = 500 }\nduration = \"60s\"",
-    "closed = { concurrency = 1 }\nduration = \"20s\"",
-    "open = { rate_per_s = 500 }\nduration = \"60s\"",
-    "open = { rate_per_s = 1100 }\nduration = \"60s\"",
-    "open = { rate_per_s = 1200 }\nduration = \"10s\"",
+const THOROUGH: [Timed; 8] = [
+    ("open = { rate_per_s = 200 }\nduration = \"30s\"", 30),
+    ("open = { rate_per_s = 500, arrivals = \"poisson\" }\ncalls = 60000", 120),
+    ("closed = { concurrency = 1 }\nduration = \"20s\"", 20),
+    ("open = { rate_per_s = 500 }\nduration = \"60s\"", 60),
+    ("open = { rate_per_s = 500 }\nduration = \"60s\"", 60),
+    ("open = { rate_per_s = 2200 }\nduration = \"30s\"", 30),
+    ("open = { rate_per_s = 1200 }\nduration = \"10s\"", 10),
+    ("open = { rate_per_s = 500 }\nduration = \"3s\"", 3),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selftest_lasts_less_than_90_seconds_with_room_for_a_repetition() {
+        let seconds = |thorough| cases(thorough).iter().map(|case| case.seconds).sum::<u64>();
+        assert!(seconds(false) <= 66, "{}", seconds(false));
+        assert!(seconds(true) <= 600, "{}", seconds(true));
+    }
+}

@@ -21,8 +21,8 @@ use crate::scenario::{Amount, Catalogue as _, LoadModel, Scenario};
 
 /// A stopped process is stopped for this long.
 const STOP: Duration = Duration::from_millis(200);
-/// After the client was started: its warm-up takes 40 ms, its interval 4 s.
-const STOP_AFTER: Duration = Duration::from_millis(1_800);
+/// After the client was started: its warm-up takes 40 ms, its interval 3 s.
+const STOP_AFTER: Duration = Duration::from_millis(1_300);
 /// How long the server may take to write its record.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
 

@@ -48,9 +48,22 @@ fn commands(text: &str) -> Vec<Vec<String>> {
         .map(|line| line.trim_start_matches("$ "))
         .map(|line| line.split_once(" #").map_or(line, |(command, _)| command))
         .map(|line| line.split_once(" >").map_or(line, |(command, _)| command))
-        .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .map(words)
         .filter(|words| words.first().is_some_and(|program| program.ends_with("wirebench")))
         .collect()
+}
+
+/// Words as a shell makes them; in single quotes a space is part of a word.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for (index, part) in line.split('\'').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub fn round_reasons(
     limits: &Limits,
 ) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = [
+        mishap(round),
         wrong_answers(round),
         errors(round, limits),
         client_stopped(round),
@@ -39,12 +40,15 @@ pub fn round_reasons(
         not_kept_up(round, figures, intervals, load),
         saturated_client(round, load),
         nothing_answered(round),
+        gave_up(round),
     ]
     .into_iter()
     .flatten()
     .collect();
-    // A growing queue or a stopped client moves the halves apart: the cause is named already.
-    let explained = [ReasonKind::Overloaded, ReasonKind::ClientLimited, ReasonKind::ClientStopped];
+    // A growing queue, a stopped client or a dead server moves the halves apart: the cause is named
+    // already.
+    let explained =
+        [ReasonKind::Overloaded, ReasonKind::ClientLimited, ReasonKind::ClientStopped, ReasonKind::Failed];
     if !reasons.iter().any(|reason| explained.contains(&reason.kind)) {
         reasons.extend(unstable(intervals, load.model));
     }
@@ -55,6 +59,17 @@ pub fn round_reasons(
         new
     });
     reasons
+}
+
+fn mishap(round: &RoundResult) -> Option<Reason> {
+    round.mishap.clone().map(|detail| Reason { kind: ReasonKind::Failed, detail })
+}
+
+/// Named even where the scenario allows failed calls: such a round is shorter than it says.
+fn gave_up(round: &RoundResult) -> Option<Reason> {
+    let why = round.gave_up.as_ref()?;
+    let detail = format!("the client ended the round before its time: {why}; look at the server's log");
+    Some(Reason { kind: ReasonKind::Failed, detail })
 }
 
 fn wrong_answers(round: &RoundResult) -> Option<Reason> {

@@ -9,12 +9,12 @@ use anyhow::Context as _;
 
 use crate::host::{Serve, serve};
 use crate::protocol::{CallLog, Protocol, registry};
-use crate::rpc::{Service, from_json};
+use crate::rpc::{Service, from_json, validator1};
 use crate::scenario::Idle;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A scenario: a file, or the name of a shipped one
+    /// A scenario: a file, or the name of a shipped one; validator1 is the XML-RPC suite of this name
     #[arg(required_unless_present = "service_file", conflicts_with = "service_file")]
     scenario: Option<String>,
     /// A service file instead of a scenario
@@ -108,6 +108,7 @@ fn service(arguments: &Arguments) -> anyhow::Result<Service> {
                 .with_context(|| format!("cannot read the service file {}", path.display()))?;
             Ok(from_json(&text)?)
         }
+        (None, Some(name)) if name == validator1::NAME => Ok(validator1::service()),
         (None, Some(name)) => Ok(super::find_scenario(name)?.service()),
         (None, None) => anyhow::bail!("serve needs a scenario"),
     }

@@ -6,6 +6,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -67,6 +69,8 @@ pub struct ServerSpec {
     pub folder: PathBuf,
     /// How long it may take until its first answer.
     pub ready_timeout: Duration,
+    /// Once set, nobody waits for it any more.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A server that answers; dropping it ends it.
@@ -134,11 +138,18 @@ fn start_ours(
     };
     let mut child = Child::start(&command)?;
     let begun = Instant::now();
-    let line = match child.next_line(begun + spec.ready_timeout) {
-        Ok(line) => line,
-        Err(NoLine::Ended) => return Err(died(spec, &mut child)),
-        Err(NoLine::TimedOut) => {
-            return Err(not_ready(spec, begun, "it did not say where it listens".into(), &mut child));
+    let deadline = begun + spec.ready_timeout;
+    let line = loop {
+        if spec.stop.load(Ordering::Relaxed) {
+            return Err(stopped(spec));
+        }
+        match child.next_line(deadline.min(Instant::now() + LONGEST_PAUSE)) {
+            Ok(line) => break line,
+            Err(NoLine::Ended) => return Err(died(spec, &mut child)),
+            Err(NoLine::TimedOut) if Instant::now() < deadline => {}
+            Err(NoLine::TimedOut) => {
+                return Err(not_ready(spec, begun, "it did not say where it listens".into(), &mut child));
+            }
         }
     };
     let Ok(Listening { listening }) = serde_json::from_str(&line) else {
@@ -285,6 +296,9 @@ fn wait_until_ready(
             return Err(died(spec, child));
         }
         let Err(reason) = ready(address) else { return Ok(()) };
+        if spec.stop.load(Ordering::Relaxed) {
+            return Err(stopped(spec));
+        }
         if Instant::now() >= deadline {
             return Err(not_ready(spec, begun, reason, child));
         }
@@ -293,6 +307,10 @@ fn wait_until_ready(
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+fn stopped(spec: &ServerSpec) -> HostError {
+    HostError::Stopped { name: spec.name.clone() }
 }
 
 fn not_ready(spec: &ServerSpec, begun: Instant, reason: String, child: &mut Child) -> HostError {

@@ -1,5 +1,7 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
+mod several;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,6 +76,19 @@ pub struct Dispatcher {
     batch_ns: Option<u64>,
 }
 
+/// A call whose arguments were read.
+struct Begun {
+    position: usize,
+    outcome: Outcome,
+    /// When its time began.
+    at_ns: u64,
+    due_ns: u64,
+    /// The answer has to wait until it is due.
+    is_late: bool,
+    /// The client's deadline, where it passes before the answer is due.
+    expires_ns: Option<u64>,
+}
+
 /// An answer, already encoded, that is sent at `due_ns`.
 struct Late {
     due_ns: u64,
@@ -105,6 +120,19 @@ impl Ord for Late {
     }
 }
 
+/// What becomes of a call without a fault of its own.
+enum Decided {
+    /// The message is ready.
+    Now {
+        /// How the transport is to end the call.
+        status: Status,
+        /// When the call came.
+        at_ns: u64,
+    },
+    /// [`Dispatcher::work`] sends it.
+    Later,
+}
+
 /// A stream under way: the same item again and again.
 struct Stream {
     call: CallKey,
@@ -113,11 +141,6 @@ struct Stream {
     left: u64,
     not_before_ns: u64,
     deadline_ns: Option<u64>,
-}
-
-/// What a client is told whose deadline passes.
-fn too_late() -> Fault {
-    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
 impl Dispatcher {
@@ -177,32 +200,31 @@ impl Dispatcher {
         }
     }
 
-    fn call(
+    /// Reads a call's arguments and decides how it behaves; computes, where that is its way to take
+    /// time. `at_ns` is when its time begins; `None` for now.
+    fn begin(
         &mut self,
-        call: CallKey,
         name: &str,
         arguments: &[u8],
+        at_ns: Option<u64>,
         deadline_ns: Option<u64>,
-        replies: &mut dyn Replies,
-    ) {
-        let Some(position) = self.service.position(name) else {
-            return self.fail(call, &Fault::unknown_method(name), replies);
-        };
-        let service = Arc::clone(&self.service);
-        let prepared = Arc::clone(&self.prepared);
-        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
-        // Only service times need to know when this very call came.
-        let at_ns = if method.delay.is_some() { now_ns() } else { 0 };
+    ) -> Result<Begun, Fault> {
+        let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
+        // Only service times and the log need to know when this very call came.
+        let is_timed = method.delay.is_some() || self.prepared.log.is_some();
+        let at_ns = at_ns.unwrap_or_else(|| if is_timed { now_ns() } else { 0 });
         self.arguments.clear();
-        if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
-            return self.fail(call, &Fault::new(FaultKind::BadArguments, error.to_string()), replies);
-        }
+        codecs
+            .params
+            .decode(arguments, &mut self.arguments)
+            .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
-            prepared.ordinal.fetch_add(1, Ordering::Relaxed)
+            self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
             0
         };
-        let (outcome, due_ns) = prepared.decide(&service, method, ordinal, at_ns);
+        let (outcome, due_ns) = self.prepared.decide(&self.service, method, ordinal, at_ns);
         let is_busy = outcome.how == How::Busy;
         // How long a call takes is known when it comes, and so is whether its deadline passes first.
         let expires_ns = deadline_ns.filter(|deadline_ns| *deadline_ns < due_ns);
@@ -213,30 +235,67 @@ impl Dispatcher {
             }
         }
         let is_late = due_ns > at_ns && !is_busy;
+        Ok(Begun { position, outcome, at_ns, due_ns, is_late, expires_ns })
+    }
+
+    fn call(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+        replies: &mut dyn Replies,
+    ) {
+        match self.decide(call, name, arguments, deadline_ns) {
+            Ok(Decided::Now { status, at_ns }) => {
+                self.reply(call, status, replies);
+                self.prepared.note(at_ns, at_ns);
+            }
+            Ok(Decided::Later) => {}
+            Err(fault) => self.fail(call, &fault, replies),
+        }
+    }
+
+    /// Decodes the arguments and encodes the answer, which is then in `self.body`, unless it has to wait.
+    fn decide(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+    ) -> Result<Decided, Fault> {
+        let begun = self.begin(name, arguments, None, deadline_ns)?;
+        let Begun { position, outcome, at_ns, due_ns, is_late, expires_ns } = begun;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            let fault = Fault::new(FaultKind::Internal, "too many calls are waiting for their service time");
-            return self.fail(call, &fault, replies);
+            return Err(too_many_late());
         }
         if let Some(expires_ns) = expires_ns {
-            return self.expire(call, expires_ns, at_ns, replies);
+            if expires_ns <= now_ns() {
+                return Err(too_late());
+            }
+            let mut body = Vec::new();
+            let status = self.envelope.fault(call, &too_late(), &mut body);
+            let late = Late { due_ns: expires_ns, arrived_ns: at_ns, begins_ns: at_ns, call, body, status };
+            self.late.push(Reverse(late));
+            return Ok(Decided::Later);
         }
-        let Some(answer) = method.answer.value(&self.arguments) else {
-            return self.fail(call, &Fault::new(FaultKind::Internal, "the service echoes nothing"), replies);
-        };
+        let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
-            let item = answer.clone();
+            let item = answer.into_owned();
             self.streams.push(Stream { call, method: position, item, left, not_before_ns, deadline_ns });
-            return;
+            return Ok(Decided::Later);
         }
         self.body.clear();
         let status = match &outcome.fault {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
                 self.envelope.begin_reply(call, false, &mut self.body);
-                if let Err(error) = codecs.result.encode(std::slice::from_ref(answer), &mut self.body) {
-                    return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
-                }
+                codecs
+                    .result
+                    .encode(std::slice::from_ref(&*answer), &mut self.body)
+                    .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
                 self.envelope.end_reply(call, false, &mut self.body);
                 Status::OK
             }
@@ -245,21 +304,9 @@ impl Dispatcher {
             let body = std::mem::take(&mut self.body);
             let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
             self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status }));
-        } else {
-            self.reply(call, status, replies);
-            prepared.note(at_ns, at_ns);
+            return Ok(Decided::Later);
         }
-    }
-
-    /// Ends a call at its deadline.
-    fn expire(&mut self, call: CallKey, expires_ns: u64, arrived_ns: u64, replies: &mut dyn Replies) {
-        if expires_ns <= now_ns() {
-            return self.fail(call, &too_late(), replies);
-        }
-        let mut body = Vec::new();
-        let status = self.envelope.fault(call, &too_late(), &mut body);
-        let begins_ns = arrived_ns;
-        self.late.push(Reverse(Late { due_ns: expires_ns, arrived_ns, begins_ns, call, body, status }));
+        Ok(Decided::Now { status, at_ns })
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
@@ -341,6 +388,19 @@ impl Dispatcher {
     }
 }
 
+fn too_many_late() -> Fault {
+    Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
+}
+
+/// What a client is told whose deadline passes.
+fn too_late() -> Fault {
+    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
+}
+
+fn no_answer() -> Fault {
+    Fault::new(FaultKind::BadArguments, "the service has no answer to these arguments")
+}
+
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
@@ -349,6 +409,7 @@ impl Handler for Dispatcher {
             Asked::Call { call, method, arguments } => {
                 self.call(call, &method, arguments, deadline_ns, replies);
             }
+            Asked::Several { call, parts } => self.several(call, parts, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);

@@ -1,7 +1,8 @@
 //! The minimal envelope: writes exactly what the transport does not carry of {id, method, status}.
 //!
 //! It serves every free pair, and by the same rule `grpc` (HTTP/2 carries all three, so it writes
-//! nothing) and `binary-tcp` (framed TCP carries the id).
+//! nothing) and `binary-tcp` (framed TCP carries the id; specified as a whole in
+//! [`super::binary_tcp`]).
 //!
 //! # Bytes
 //!
@@ -295,7 +296,8 @@ fn read_fault(mut bytes: &[u8]) -> Option<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::{Answer, Method, ServiceMethod, Type, Value};
+    use crate::codec::Shape;
+    use crate::rpc::{Answer, Field, Method, ServiceMethod, Type, Value};
     use crate::transport::{Carries, ReplyTo};
 
     fn context(carries: Carries) -> Context {
@@ -323,6 +325,37 @@ mod tests {
             Gap.client(&context(carries)).begin_call(7, 0, 0, &mut out);
             assert_eq!(out, request, "{carries:?}");
         }
+    }
+
+    #[test]
+    fn the_example_of_the_specification_is_what_is_written() {
+        let text = include_str!("binary_tcp.md");
+        let bytes: Vec<String> = text
+            .split("```text")
+            .skip(1)
+            .filter_map(|example| example.split("```").next())
+            .map(|example| example.lines().filter_map(|line| line.split("   ").next()).collect::<String>())
+            .map(|hex| hex.replace(' ', ""))
+            .collect();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let protocol = super::super::registry::named("binary-tcp", false).unwrap();
+        let params = vec![Field::new("first", Type::Int), Field::new("second", Type::Text)];
+        let values = [Value::Int(-1), Value::Text("né".into())];
+        let frame = |body: &[u8]| {
+            let length = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+            hex(&[&length[..], &7_u64.to_be_bytes(), body].concat())
+        };
+        let mut context = context(protocol.transport.carries());
+        Arc::get_mut(&mut context.service).unwrap().methods[0].method.name = "second".into();
+        let mut request = Vec::new();
+        Gap.client(&context).begin_call(7, 0, 0, &mut request);
+        protocol.codec.prepare(&Shape::Params(params)).unwrap().encode(&values, &mut request).unwrap();
+        let mut answer = Vec::new();
+        let call = CallKey { reply_to: ReplyTo { peer: 0, id: 7 }, slot: 0 };
+        Gap.server(&context).begin_reply(call, false, &mut answer);
+        let result = protocol.codec.prepare(&Shape::Result(Type::Text)).unwrap();
+        result.encode(&values[1..], &mut answer).unwrap();
+        assert_eq!(bytes, [frame(&request), frame(&answer)]);
     }
 
     #[test]

@@ -6,12 +6,15 @@
 //! the client's end, [`Dispatcher`] the server's; neither knows any protocol by name.
 
 mod call_log;
+#[doc = include_str!("binary_tcp.md")]
+pub mod binary_tcp {}
 mod dispatch;
 mod gap;
 mod grpc;
 mod offer;
 mod once;
 mod reach;
+mod reflection;
 pub mod registry;
 mod session;
 mod xmlrpc;
@@ -22,6 +25,7 @@ pub use dispatch::Dispatcher;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
 pub use once::{OneAnswer, OneCall, call_once, stream_once};
 pub use reach::{Reach, ReachError};
+pub use reflection::reflect;
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 
@@ -162,6 +166,9 @@ pub trait ServerEnvelope: Send {
     /// transport is to end the call.
     fn fault(&mut self, call: CallKey, fault: &Fault, out: &mut Vec<u8>) -> Status;
 
+    /// Writes the whole answer to [`Asked::Several`]. An envelope that never asks so need not.
+    fn join(&mut self, _call: CallKey, _answers: &[Result<Vec<u8>, Fault>], _out: &mut Vec<u8>) {}
+
     /// Writes the message that ends a stream (none where `out` stays empty: the transport's status
     /// says it).
     fn end_stream(&mut self, call: CallKey, out: &mut Vec<u8>);
@@ -198,6 +205,14 @@ pub enum Asked<'a> {
         /// The codec's bytes.
         arguments: &'a [u8],
     },
+    /// Several calls in one message, to be answered together by one that [`ServerEnvelope::join`]
+    /// writes.
+    Several {
+        /// Their one key.
+        call: CallKey,
+        /// The calls, in order.
+        parts: Vec<Part>,
+    },
     /// Something that the envelope answers itself (introspection): the whole message, after which
     /// the call is over.
     Answered {
@@ -225,4 +240,18 @@ pub enum Asked<'a> {
     },
     /// Nothing to do: a heartbeat, credit, garbage that the real system ignores too.
     Nothing,
+}
+
+/// One of several calls in a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// A call.
+    Call {
+        /// The method's name.
+        method: String,
+        /// The codec's bytes.
+        arguments: Vec<u8>,
+    },
+    /// The envelope has answered it: with the codec's bytes, or a fault.
+    Answered(Result<Vec<u8>, Fault>),
 }

@@ -48,6 +48,9 @@ pub struct OneAnswer {
     pub traffic: Traffic,
 }
 
+/// How often a call looks whether it is to stop.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// Connects to `target`, calls a method and returns its answer. Blocks this thread, which must not
 /// be inside a runtime.
 ///
@@ -88,6 +91,19 @@ impl OneCall<'_> {
     /// # Errors
     /// Any [`CallError`]; the time-out covers connecting and the call.
     pub fn make(&self, on_item: &mut dyn FnMut(&Value)) -> Result<OneAnswer, CallError> {
+        self.make_unless(&|| false, on_item)
+    }
+
+    /// [`Self::make`], ended early once `stop` says so: it is asked several times a second.
+    ///
+    /// # Errors
+    /// As there; a call that was stopped has timed out.
+    pub fn make_unless(
+        &self,
+        stop: &dyn Fn() -> bool,
+        on_item: &mut dyn FnMut(&Value),
+    ) -> Result<OneAnswer, CallError> {
+        let begun = std::time::Instant::now();
         let failed = |reason: String| CallError::Connect { target: self.target.to_owned(), reason };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -95,9 +111,19 @@ impl OneCall<'_> {
             .map_err(|error| failed(format!("no runtime: {error}")))?;
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
-            let after_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
-            let call = self.connect_and_call(on_item);
-            tokio::time::timeout(self.timeout, call).await.unwrap_or(Err(CallError::Timeout { after_ms }))
+            let limit = async {
+                while begun.elapsed() < self.timeout && !stop() {
+                    tokio::time::sleep(GLANCE.min(self.timeout.saturating_sub(begun.elapsed()))).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                outcome = self.connect_and_call(on_item) => outcome,
+                () = limit => {
+                    let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    Err(CallError::Timeout { after_ms })
+                }
+            }
         })
     }
 

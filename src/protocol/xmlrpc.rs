@@ -15,13 +15,13 @@
 //! otherwise does an exact parser look for the places to cut.
 //!
 //! May import the traits of this module, `rpc`, the XML codec by its name (for the values of faults
-//! and of introspection) and `transport`'s vocabulary. Has no socket and no clock. Carries no streams;
-//! `system.multicall` is not offered.
+//! and of introspection) and `transport`'s vocabulary. Has no socket and no clock. Carries no streams.
 
 mod client;
 mod document;
 mod escape;
 mod inspect;
+mod multicall;
 mod server;
 
 pub(super) use inspect::introspect;
@@ -42,6 +42,9 @@ const DECLARATION: &str = "<?xml version='1.0'?>\n";
 const LIST_METHODS: &str = "system.listMethods";
 const METHOD_HELP: &str = "system.methodHelp";
 const METHOD_SIGNATURE: &str = "system.methodSignature";
+
+/// All methods of a server's own.
+const OWN_METHODS: [&str; 4] = [LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE, multicall::NAME];
 
 /// The XML-RPC envelope.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ impl Envelope for XmlRpc {
                 "streams"
             } else if name.chars().any(|character| !escape::is_carried(character)) {
                 "a method name with a character that XML has no place for"
-            } else if [LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE].contains(&&**name) {
+            } else if OWN_METHODS.contains(&&**name) {
                 "a method with the name of one of its own"
             } else {
                 continue;

@@ -178,6 +178,9 @@ pub struct RoundResult {
     pub spun_ns: Option<u64>,
     /// Why the client ended the round before its time; null where it did not.
     pub gave_up: Option<String>,
+    /// What befell the round beside its calls, such as the server's death, with its last words; null
+    /// where nothing did. The calls until then are part of the result.
+    pub mishap: Option<String>,
     /// The largest gap in the generator's own heartbeat.
     pub client_stopped_ns: Option<u64>,
     /// The longest time in which the server did not run.

@@ -11,13 +11,14 @@ pub mod random;
 mod service;
 mod service_file;
 mod types;
+pub mod validator1;
 mod value;
 
 pub(crate) use choice::named_choice;
 pub use choice::{Arrivals, ConnectionMode, Idle, Placement};
 pub use error::{CallError, ErrorClass, Fault, FaultKind};
 pub use plain_json::PlainJsonError;
-pub use service::{Answer, Delay, Hold, How, Outcome, Service, ServiceMethod, Stall};
+pub use service::{Answer, Compute, Delay, Hold, How, Outcome, Service, ServiceMethod, Stall};
 pub use service_file::{ServiceFileError, from_json, to_json};
 pub use types::{Field, Method, Type, TypeMismatch, civil, from_civil, parse_rfc3339, rfc3339};
 pub use value::{StructValue, Value};

@@ -1,5 +1,7 @@
 //! A service: methods and what they answer.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::random::Random;
@@ -38,6 +40,20 @@ pub enum Answer {
     Value(Value),
     /// The parameter of this position.
     Echo(usize),
+    /// What a built-in service computes; `None` for arguments that it has no answer to. It stands in
+    /// no scenario and no service file.
+    Computed(Compute),
+}
+
+/// A function that computes answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Compute(pub fn(&[Value]) -> Option<Value>);
+
+/// The same function; one that the compiler wrote twice may count as two.
+impl PartialEq for Compute {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
 }
 
 /// How long a method takes before it answers.
@@ -150,10 +166,11 @@ impl Service {
 impl Answer {
     /// The value that a call with these arguments is answered with.
     #[must_use]
-    pub fn value<'a>(&'a self, arguments: &'a [Value]) -> Option<&'a Value> {
+    pub fn value<'a>(&'a self, arguments: &'a [Value]) -> Option<Cow<'a, Value>> {
         match self {
-            Answer::Value(value) => Some(value),
-            Answer::Echo(position) => arguments.get(*position),
+            Answer::Value(value) => Some(Cow::Borrowed(value)),
+            Answer::Echo(position) => arguments.get(*position).map(Cow::Borrowed),
+            Answer::Computed(compute) => compute.0(arguments).map(Cow::Owned),
         }
     }
 }

@@ -20,6 +20,12 @@ pub enum ServiceFileError {
         /// The parameter.
         param: String,
     },
+    /// A method's answers are computed, which no file can say.
+    #[error("method {method}: its answers are computed; a service file says a value or an echo")]
+    Computed {
+        /// The method.
+        method: String,
+    },
     /// A service time of no known form.
     #[error(
         "method {method}: unknown service_time; allowed: fixed_ns, uniform_ns, exponential_ns, bimodal_ns, stall_ns, how"
@@ -106,6 +112,10 @@ pub fn to_json(service: &Service) -> Result<String, ServiceFileError> {
             returns: method.method.returns.clone(),
             answer: match &method.answer {
                 Answer::Value(value) => AnswerFile::Value(value.clone()),
+                Answer::Computed(_) => {
+                    let method = method.method.name.to_string();
+                    return Err(ServiceFileError::Computed { method });
+                }
                 Answer::Echo(position) => AnswerFile::Echo(
                     method
                         .method

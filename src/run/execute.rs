@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::describe::describe;
 use super::interrupt::Interrupt;
+use super::missing::{look_for_commands, skipped_for, start_optional_ones};
 use super::plan::{Cell, Plan};
 use super::round::{FinishedRound, RoundError, run_round};
-use crate::analysis::{self, Limits, RoundInput, cell_from_rounds, evaluate_gates};
+use crate::analysis::{self, Limits, Outcome, RoundInput, cell_from_rounds, evaluate_gates};
 use crate::host::{self, HostError};
 use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
@@ -44,9 +45,28 @@ pub enum RunError {
         /// What is missing, and how to get it.
         source: HostError,
     },
-    /// The result cannot be written.
+    /// The run's folder cannot be made or written; nothing was measured.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A result could not be written after rounds were measured: the disk is full, mostly.
+    #[error("{source}; the run was ended, and the rounds that it finished before are in {}", dir.display())]
+    Lost {
+        /// The run's folder.
+        dir: PathBuf,
+        /// What could not be written.
+        source: StoreError,
+    },
+}
+
+impl RunError {
+    /// The exit code: what was lost after measuring is an invalid measurement.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Missing { .. } | Self::Store(_) => Outcome::Usage.code(),
+            Self::Lost { .. } => Outcome::Invalid.code(),
+        }
+    }
 }
 
 /// A run that was carried out.
@@ -85,13 +105,17 @@ pub fn execute(
         skipped
             .insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
     }
-    look_for_commands(plan, options, &folder, &mut skipped)?;
+    look_for_commands(plan, options.require_all, &folder, &mut skipped)?;
+    if options.require_all {
+        start_optional_ones(plan, &folder, interrupt)?;
+    }
     let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let started_ms = i64::try_from(started.as_millis()).unwrap_or(i64::MAX);
     let mut store = match &options.out {
         Some(dir) => Store::create(dir)?,
         None => Store::create_in(Path::new("reports"), &plan.scenario.file_stem, started_ms / 1_000)?,
     };
+    let dir = store.dir().to_owned();
     let mut run = blank(plan, options, started_ms);
     let mut tried: Vec<Vec<Tried>> = plan.cells.iter().map(|_| Vec::new()).collect();
     // The parent stays away from the measured cores where it can.
@@ -111,16 +135,15 @@ pub fn execute(
         let outcome = match hopeless(&tried[index]) {
             Some(reason) => Err(reason),
             None => match run_round(cell, &plan.service, &folder, interrupt) {
-                Ok(FinishedRound { result, mishap: None, implementation: said }) => {
+                Ok(FinishedRound { result, implementation: said }) => {
                     implementation = said;
                     Ok(result)
                 }
-                Ok(FinishedRound { mishap: Some(reason), .. }) => Err(reason),
                 Err(RoundError::Interrupted) => break,
                 Err(RoundError::Host(error))
                     if error.is_missing() && cell.backend.optional && !options.require_all =>
                 {
-                    let entry = missing(&cell.backend.name, &error);
+                    let entry = skipped_for(&cell.backend.name, &error);
                     progress.ended(Some(&format!("skipped: {}", entry.why)));
                     skipped.insert(cell.backend.name.clone(), entry);
                     continue;
@@ -131,22 +154,29 @@ pub fn execute(
         let histograms = match &outcome {
             Ok(result) => {
                 let key = CellKey { backend: cell.backend.name.clone(), point: cell.point.label.clone() };
-                Some(store.write_round(&key, u64::from(round) + 1, result)?)
+                Some(store.write_round(&key, u64::from(round) + 1, result).map_err(lost(&dir))?)
             }
             Err(_) => None,
         };
-        let note = outcome.as_ref().err().map(|reason| reason.detail.clone());
+        let note = match &outcome {
+            Ok(result) => result.mishap.clone(),
+            Err(reason) => Some(reason.detail.clone()),
+        };
         tried[index].push(Tried { order: order as u64, implementation, histograms, outcome });
         progress.ended(note.as_deref());
         assemble(&mut run, plan, &tried, &skipped, Some(index));
         run.interrupted = true;
-        store.write_run(&run)?;
+        store.write_run(&run).map_err(lost(&dir))?;
     }
     run.interrupted = interrupt.is_set();
     assemble(&mut run, plan, &tried, &skipped, None);
-    store.write_run(&run)?;
+    store.write_run(&run).map_err(lost(&dir))?;
     let interrupted = run.interrupted;
-    Ok(FinishedRun { result: run, dir: store.dir().to_owned(), interrupted })
+    Ok(FinishedRun { result: run, dir, interrupted })
+}
+
+fn lost(dir: &Path) -> impl FnOnce(StoreError) -> RunError {
+    |source| RunError::Lost { dir: dir.to_owned(), source }
 }
 
 /// The name of a cell for people.
@@ -156,39 +186,6 @@ fn label(cell: &Cell) -> String {
     } else {
         format!("{} ({})", cell.backend.name, cell.point.label)
     }
-}
-
-/// Looks whether every command exists before anything is measured: a scenario with a wrong command
-/// is refused whole, and an optional back end is left out.
-fn look_for_commands(
-    plan: &Plan,
-    options: &RunOptions,
-    folder: &Path,
-    skipped: &mut BTreeMap<String, Skipped>,
-) -> Result<(), RunError> {
-    for cell in &plan.cells {
-        let Some(argv) = &cell.backend.command else { continue };
-        let Err(error) = host::server::find_command(argv, folder) else { continue };
-        if cell.backend.optional && !options.require_all {
-            skipped.insert(cell.backend.name.clone(), missing(&cell.backend.name, &error));
-        } else {
-            return Err(RunError::Missing { backend: cell.backend.name.clone(), source: error });
-        }
-    }
-    Ok(())
-}
-
-fn missing(backend: &str, error: &HostError) -> Skipped {
-    let (why, how) = match error {
-        HostError::MissingPeer { what, how_to_get_it } => {
-            (format!("{what} is missing"), Some(how_to_get_it.clone()))
-        }
-        HostError::CommandMissing { command, how } => {
-            (format!("there is no command {command:?}"), Some(how.clone()))
-        }
-        error => (error.to_string(), None),
-    };
-    Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
 }
 
 const NOT_TRIED: &str = "not tried again";
@@ -233,7 +230,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         skipped: Vec::new(),
         gates: Vec::new(),
         notes: Vec::new(),
-        selftest: None,
+        selftest: super::selftest::last(),
         cells: Vec::new(),
     }
 }
@@ -254,7 +251,10 @@ fn assemble(
         if is_skipped {
             continue;
         }
-        let known = kept.next().filter(|known| known.backend == cell.backend.name && changed != Some(index));
+        let is_same = |known: &CellResult| {
+            known.backend == cell.backend.name && known.point == cell.point.label && changed != Some(index)
+        };
+        let known = kept.next().filter(is_same);
         cells.push(match (known, changed) {
             (Some(known), Some(_)) => known,
             _ => judged(cell, &tried[index], &limits),

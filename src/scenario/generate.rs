@@ -4,7 +4,9 @@
 //! and all back ends get the same. Arguments are drawn before the round, into pools: drawing them in
 //! the measured interval would cost the client time that differs by method.
 
-use super::{Mix, Workload, shape};
+use std::borrow::Cow;
+
+use super::{Expect, Mix, Workload, shape};
 use crate::rpc::random::Random;
 use crate::rpc::{Answer, Value};
 
@@ -38,6 +40,7 @@ pub struct Generator {
 struct Pool {
     variants: Vec<Vec<Value>>,
     answer: Answer,
+    expect: Expect,
 }
 
 /// Methods with the running sum of their calls or weights; `total` is the last of these sums.
@@ -72,7 +75,7 @@ impl Generator {
                     used_bytes += arguments.iter().map(shape::memory_bytes).sum::<u64>();
                     variants.push(arguments);
                 }
-                Pool { variants, answer: method.answer(workload.seed) }
+                Pool { variants, answer: method.answer(workload.seed), expect: method.expect }
             })
             .collect();
         Self {
@@ -106,7 +109,8 @@ impl Generator {
         let step = self.order.ends.partition_point(|(end, _)| *end <= place);
         let method = self.order.ends.get(step).map_or(0, |(_, method)| *method);
         let variants = self.pools.get(method).map_or(1, |pool| pool.variants.len());
-        let variant = usize::try_from(random.below(variants as u64)).unwrap_or(0);
+        let variant =
+            if variants > 1 { usize::try_from(random.below(variants as u64)).unwrap_or(0) } else { 0 };
         PlannedCall { method, variant }
     }
 
@@ -122,6 +126,12 @@ impl Generator {
         self.pools.get(method).and_then(|pool| pool.variants.get(variant)).map_or(&[], Vec::as_slice)
     }
 
+    /// How a method's answers are checked.
+    #[must_use]
+    pub fn expect(&self, method: usize) -> Expect {
+        self.pools.get(method).map_or(Expect::Equal, |pool| pool.expect)
+    }
+
     /// What a call must be answered with; where the method streams, each item of it.
     #[must_use]
     pub fn expected(&self, method: usize, variant: usize) -> &Value {
@@ -129,7 +139,11 @@ impl Generator {
             let arguments = pool.variants.get(variant)?;
             pool.answer.value(arguments)
         });
-        answer.unwrap_or(&NIL)
+        match answer {
+            Some(Cow::Borrowed(value)) => value,
+            // No scenario has answers that are computed.
+            Some(Cow::Owned(_)) | None => &NIL,
+        }
     }
 }
 

@@ -128,10 +128,11 @@ impl Server {
         Self::listening(start_script(python, script, args), script)
     }
 
-    /// Starts `wirebench serve` with a scenario of `tests/support`.
+    /// Starts `wirebench serve` with a scenario of `tests/support`, or one that it knows by name.
     pub fn ours(scenario: &str, args: &[&str]) -> Self {
-        let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(scenario);
-        let mut all = vec!["serve", scenario.to_str().unwrap()];
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(scenario);
+        let scenario = if file.exists() { file.to_str().unwrap() } else { scenario };
+        let mut all = vec!["serve", scenario];
         all.extend(args);
         use_binary(env!("CARGO_BIN_EXE_wirebench"));
         let spec = ChildSpec::new(env!("CARGO_BIN_EXE_wirebench")).args(all);

@@ -21,7 +21,9 @@ pub(crate) fn introspect(asker: &Asker<'_>) -> Result<Offer, CallError> {
         let mut method = OfferedMethod::named(name);
         let asked = Value::Text(method.name.clone());
         // Servers without signatures or help answer with a text or a fault: nothing is known then.
-        if let Some(Value::List(signatures)) = answered(asker.ask(METHOD_SIGNATURE, &[asked.clone()]))? {
+        if let Some(Value::List(signatures)) =
+            answered(asker.ask(METHOD_SIGNATURE, std::slice::from_ref(&asked)))?
+        {
             sign(&mut method, &signatures, &mut offer.notes);
         }
         if let Some(Value::Text(help)) = answered(asker.ask(METHOD_HELP, &[asked]))? {

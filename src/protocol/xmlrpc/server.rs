@@ -1,11 +1,15 @@
 //! The server's end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::document::{self, Call};
-use super::{DECLARATION, LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE, PATH, escape, one_text, own_values};
+use super::{
+    DECLARATION, LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE, OWN_METHODS, PATH, escape, multicall, one_text,
+    own_values,
+};
 use crate::codec::ShapeCodec;
-use crate::protocol::{Asked, CallKey, Posted, ServerEnvelope};
+use crate::protocol::{Asked, CallKey, Part, Posted, ServerEnvelope};
 use crate::rpc::{Fault, FaultKind, Service, Value};
 use crate::transport::{Incoming, Status, StatusKind};
 
@@ -22,7 +26,7 @@ impl Server {
     }
 
     /// The value of a `system` method; `None` for any other method.
-    fn introspect(&self, call: &Call<'_>) -> Option<Result<String, Fault>> {
+    fn introspect(&self, call: &Call<'_>) -> Option<Result<Vec<u8>, Fault>> {
         let names_a_method = || -> Result<String, Fault> {
             let mut values = Vec::new();
             let codec = self.one_text.as_ref().ok_or_else(|| {
@@ -35,19 +39,32 @@ impl Server {
                 _ => Ok(String::new()),
             }
         };
-        Some(match &*call.method {
+        let value = match &*call.method {
             LIST_METHODS => Ok(self.list()),
             METHOD_HELP => names_a_method().map(|name| self.help(&name)),
             METHOD_SIGNATURE => names_a_method().map(|_| "<string>signatures not supported</string>".into()),
             _ => return None,
-        })
+        };
+        Some(value.map(|value| format!("<value>{value}</value>").into_bytes()))
+    }
+
+    /// The calls of a `system.multicall`; those of `system` methods are answered here.
+    fn several(&self, arguments: &[u8]) -> Result<Vec<Part>, Fault> {
+        let mut parts = multicall::parts(arguments)?;
+        for part in &mut parts {
+            let Part::Call { method, arguments } = part else { continue };
+            let call = Call { method: method.as_str().into(), arguments };
+            if let Some(answer) = self.introspect(&call) {
+                *part = Part::Answered(answer);
+            }
+        }
+        Ok(parts)
     }
 
     /// Every name, sorted.
     fn list(&self) -> String {
-        let own = [LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE];
         let mut names: Vec<&str> = self.service.methods.iter().map(|method| &*method.method.name).collect();
-        names.extend(own);
+        names.extend(OWN_METHODS);
         names.sort_unstable();
         let values: String =
             names.iter().map(|name| format!("<value><string>{}</string></value>", escaped(name))).collect();
@@ -83,11 +100,18 @@ impl ServerEnvelope for Server {
                 return Asked::Answered { call: key, body };
             }
         };
+        if call.method == multicall::NAME {
+            match self.several(call.arguments) {
+                Ok(parts) => return Asked::Several { call: key, parts },
+                Err(fault) => self.fault(key, &fault, &mut body),
+            };
+            return Asked::Answered { call: key, body };
+        }
         match self.introspect(&call) {
             None => return Asked::Call { call: key, method: call.method, arguments: call.arguments },
             Some(Ok(value)) => {
                 self.begin_reply(key, false, &mut body);
-                body.extend_from_slice(format!("<value>{value}</value>").as_bytes());
+                body.extend_from_slice(&value);
                 self.end_reply(key, false, &mut body);
             }
             Some(Err(fault)) => {
@@ -107,14 +131,29 @@ impl ServerEnvelope for Server {
     }
 
     fn fault(&mut self, _call: CallKey, fault: &Fault, out: &mut Vec<u8>) -> Status {
-        match fault.code {
-            Some(code) => put_fault(code, &fault.message, out),
-            None => {
-                let name = if fault.kind == FaultKind::UnknownMethod { "Exception" } else { &fault.name };
-                put_fault(1, &format!("<class '{name}'>:{}", fault.message), out);
+        let (code, text) = code_and_text(fault);
+        put_fault(code, &text, out);
+        Status::OK
+    }
+
+    fn join(&mut self, call: CallKey, answers: &[Result<Vec<u8>, Fault>], out: &mut Vec<u8>) {
+        self.begin_reply(call, false, out);
+        out.extend_from_slice(b"<value><array><data>");
+        for answer in answers {
+            match answer {
+                Ok(value) => {
+                    out.extend_from_slice(b"<value><array><data>");
+                    out.extend_from_slice(value);
+                    out.extend_from_slice(b"</data></array></value>");
+                }
+                Err(fault) => {
+                    let (code, text) = code_and_text(fault);
+                    put_fault_value(code, &text, out);
+                }
             }
         }
-        Status::OK
+        out.extend_from_slice(b"</data></array></value>");
+        self.end_reply(call, false, out);
     }
 
     fn end_stream(&mut self, _call: CallKey, _out: &mut Vec<u8>) {}
@@ -130,16 +169,30 @@ impl ServerEnvelope for Server {
     }
 }
 
+/// A fault's own code, or 1 with its class in the text as Python's servers write it.
+fn code_and_text(fault: &Fault) -> (i64, Cow<'_, str>) {
+    if let Some(code) = fault.code {
+        return (code, Cow::Borrowed(&fault.message));
+    }
+    let name = if fault.kind == FaultKind::UnknownMethod { "Exception" } else { &fault.name };
+    (1, Cow::Owned(format!("<class '{name}'>:{}", fault.message)))
+}
+
 fn put_fault(code: i64, text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(DECLARATION.as_bytes());
+    out.extend_from_slice(b"<methodResponse><fault>");
+    put_fault_value(code, text, out);
+    out.extend_from_slice(b"</fault></methodResponse>");
+}
+
+fn put_fault_value(code: i64, text: &str, out: &mut Vec<u8>) {
     let code = format!(
-        "<methodResponse><fault><value><struct>\
-         <member><name>faultCode</name><value><int>{code}</int></value></member>\
+        "<value><struct><member><name>faultCode</name><value><int>{code}</int></value></member>\
          <member><name>faultString</name><value><string>"
     );
     out.extend_from_slice(code.as_bytes());
     escape::push(text, out);
-    out.extend_from_slice(b"</string></value></member></struct></value></fault></methodResponse>");
+    out.extend_from_slice(b"</string></value></member></struct></value>");
 }
 
 fn escaped(text: &str) -> String {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::client::Client;
 use super::server::Server;
 use super::*;
-use crate::protocol::{Asked, CallKey, Opened};
+use crate::protocol::{Asked, CallKey, Opened, Part};
 use crate::rpc::{Answer, Fault, FaultKind, Method, ServiceMethod, Value};
 use crate::transport::{Incoming, ReplyTo, Status, StatusKind};
 
@@ -172,7 +172,8 @@ fn the_server_introduces_itself() {
         other => panic!("{other:?}"),
     };
     let string = |text: &str| format!("<value><string>{text}</string></value>");
-    let names = ["a&lt;b", "sendObj", LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE].map(string).concat();
+    let names = ["a&lt;b", "sendObj", LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE, multicall::NAME];
+    let names = names.map(string).concat();
     let list = ask(LIST_METHODS, "<params>\n</params>");
     assert_eq!(value(&list), format!("<value><array><data>{names}</data></array></value>"));
     let named = |name: &str| format!("<params><param><value>{name}</value></param></params>");
@@ -180,10 +181,93 @@ fn the_server_introduces_itself() {
     assert_eq!(value(&ask(METHOD_HELP, &named("nope"))), string(""));
     assert_eq!(value(&ask(METHOD_SIGNATURE, &named("sendObj"))), string("signatures not supported"));
     assert_eq!(fault(&ask(METHOD_HELP, "")).kind, FaultKind::BadArguments);
-    match asked(PATH, b"<methodCall><methodName>system.multicall</methodName></methodCall>") {
-        Asked::Call { method, .. } => assert_eq!(method, "system.multicall"),
-        other => panic!("{other:?}"),
+}
+
+/// A multicall's document with this XML as its one argument.
+fn multicall(argument: &str) -> String {
+    format!(
+        "<methodCall><methodName>system.multicall</methodName><params><param><value>{argument}</value>\
+         </param></params></methodCall>"
+    )
+}
+
+fn member(name: &str, value: &str) -> String {
+    format!("<member><name>{name}</name><value>{value}</value></member>")
+}
+
+#[test]
+fn a_multicall_is_taken_apart() {
+    let call = |method: &str, params: &str| {
+        let params = format!("<array><data>{params}</data></array>");
+        format!(
+            "<value><struct>{}{}</struct></value>",
+            member("methodName", method),
+            member("params", &params)
+        )
+    };
+    let calls = [
+        call("sendObj", "<value>a&lt;b</value>"),
+        call("nope", "<value><i8>5000000000</i8></value><value><nil/></value>"),
+        call("system.multicall", ""),
+        call(METHOD_SIGNATURE, "<value>x</value>"),
+        format!("<value><struct>{}</struct></value>", member("methodName", "bare")),
+    ];
+    let document = multicall(&format!("<array><data>{}</data></array>", calls.concat()));
+    let Asked::Several { call: CALL, parts } = asked(PATH, document.as_bytes()) else { panic!() };
+    let arguments = |part: &Part| match part {
+        Part::Call { method, arguments } => (method.clone(), String::from_utf8(arguments.clone()).unwrap()),
+        Part::Answered(answer) => panic!("{answer:?}"),
+    };
+    let param = |value: &str| format!("<param><value>{value}</value></param>");
+    let params = |params: &str| format!("<params>{params}</params>");
+    assert_eq!(arguments(&parts[0]), ("sendObj".into(), params(&param("<string>a&lt;b</string>"))));
+    let two = param("<i8>5000000000</i8>") + &param("<nil/>");
+    assert_eq!(arguments(&parts[1]), ("nope".into(), params(&two)));
+    assert!(matches!(&parts[2], Part::Answered(Err(fault)) if fault.kind == FaultKind::BadArguments));
+    let signature = b"<value><string>signatures not supported</string></value>".to_vec();
+    assert_eq!(parts[3], Part::Answered(Ok(signature)));
+    assert_eq!(arguments(&parts[4]), ("bare".into(), params("")));
+    assert_eq!(parts.len(), 5);
+}
+
+#[test]
+fn what_is_no_multicall_is_one_fault() {
+    let not_text = format!("<struct>{}</struct>", member("methodName", "<int>1</int>"));
+    for argument in [
+        "x".to_owned(),
+        "<array><data><value>x</value></data></array>".into(),
+        "<array><data><value><struct/></value></data></array>".into(),
+        format!("<array><data><value>{not_text}</value></data></array>"),
+        "<array>".into(),
+    ] {
+        assert_eq!(fault(&answered(&multicall(&argument))).kind, FaultKind::BadArguments, "{argument}");
     }
+}
+
+#[test]
+fn the_answers_of_a_multicall_stand_in_one_array() {
+    let answers = [
+        Ok(b"<value><nil/></value>".to_vec()),
+        Err(Fault { code: Some(42), ..Fault::new(FaultKind::Application, "own & only") }),
+        Err(Fault::unknown_method("nope")),
+    ];
+    let mut body = Vec::new();
+    Server::new(&service()).join(CALL, &answers, &mut body);
+    let body = String::from_utf8(body).unwrap();
+    let fault = |code: &str, text: &str| {
+        let fields = member("faultCode", &format!("<int>{code}</int>"))
+            + &member("faultString", &format!("<string>{text}</string>"));
+        format!("<value><struct>{fields}</struct></value>")
+    };
+    let expected = [
+        "<value><array><data><value><array><data><value><nil/></value></data></array></value>".to_owned(),
+        fault("42", "own &amp; only"),
+        fault("1", "&lt;class 'Exception'&gt;:method \"nope\" is not supported"),
+        "</data></array></value>".to_owned(),
+    ]
+    .concat();
+    let opened = opened(&body);
+    assert_eq!(opened, Ok(Opened::Answer { id: 3, body: expected.as_bytes() }));
 }
 
 #[test]

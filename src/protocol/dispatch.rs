@@ -1,12 +1,14 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
 mod several;
+mod streams;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::streams::Stream;
 use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
@@ -131,16 +133,6 @@ enum Decided {
     },
     /// [`Dispatcher::work`] sends it.
     Later,
-}
-
-/// A stream under way: the same item again and again.
-struct Stream {
-    call: CallKey,
-    method: usize,
-    item: Value,
-    left: u64,
-    not_before_ns: u64,
-    deadline_ns: Option<u64>,
 }
 
 impl Dispatcher {
@@ -329,62 +321,6 @@ impl Dispatcher {
         for mut posted in self.outbox.drain(..) {
             replies.message(posted.to, &mut posted.body);
         }
-    }
-
-    /// Sends what streams may send. Returns when the next one may begin, or the past for "at once".
-    fn stream(&mut self, at_ns: u64, replies: &mut dyn Replies) -> Option<u64> {
-        let mut next_ns: Option<u64> = None;
-        let mut index = 0;
-        while index < self.streams.len() {
-            let stream = &mut self.streams[index];
-            if stream.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= at_ns) {
-                let call = stream.call;
-                self.streams.swap_remove(index);
-                self.fail(call, &too_late(), replies);
-                continue;
-            }
-            next_ns = next_ns.into_iter().chain(stream.deadline_ns).min();
-            if stream.not_before_ns > at_ns {
-                let wake_ns = stream.not_before_ns;
-                next_ns = Some(next_ns.map_or(wake_ns, |next| next.min(wake_ns)));
-                index += 1;
-                continue;
-            }
-            // A burst per visit, so that one stream does not starve the others.
-            let mut burst = 64;
-            while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
-                self.body.clear();
-                self.envelope.begin_reply(stream.call, true, &mut self.body);
-                let codecs = &self.prepared.methods[stream.method];
-                if codecs.result.encode(std::slice::from_ref(&stream.item), &mut self.body).is_err() {
-                    // Checked before the server was started; a stream cut short is seen by the client.
-                    stream.left = 0;
-                    break;
-                }
-                self.envelope.end_reply(stream.call, true, &mut self.body);
-                replies.message(stream.call.reply_to, &mut self.body);
-                stream.left -= 1;
-                burst -= 1;
-            }
-            if stream.left == 0 && replies.has_room() && self.envelope.may_send(stream.call) {
-                let call = stream.call;
-                self.streams.swap_remove(index);
-                self.body.clear();
-                self.envelope.end_stream(call, &mut self.body);
-                if !self.body.is_empty() {
-                    replies.message(call.reply_to, &mut self.body);
-                }
-                replies.end(call.reply_to, Status::OK);
-                self.envelope.finish(call);
-                continue;
-            }
-            if self.envelope.may_send(self.streams[index].call) {
-                // The burst is over or the peer has to read first: go on once this much is written.
-                next_ns = Some(0);
-            }
-            index += 1;
-        }
-        next_ns
     }
 }
 

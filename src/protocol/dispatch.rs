@@ -1,12 +1,14 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
 mod several;
+mod streams;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::streams::Stream;
 use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
@@ -83,10 +85,10 @@ struct Begun {
     /// When its time began.
     at_ns: u64,
     due_ns: u64,
-    /// When its deadline passes, where that is before.
-    expires_ns: Option<u64>,
     /// The answer has to wait until it is due.
     is_late: bool,
+    /// The client's deadline, where it passes before the answer is due.
+    expires_ns: Option<u64>,
 }
 
 /// An answer, already encoded, that is sent at `due_ns`.
@@ -131,21 +133,6 @@ enum Decided {
     },
     /// [`Dispatcher::work`] sends it.
     Later,
-}
-
-/// A stream under way: the same item again and again.
-struct Stream {
-    call: CallKey,
-    method: usize,
-    item: Value,
-    left: u64,
-    not_before_ns: u64,
-    deadline_ns: Option<u64>,
-}
-
-/// What a client is told whose deadline passes.
-fn too_late() -> Fault {
-    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
 impl Dispatcher {
@@ -240,7 +227,7 @@ impl Dispatcher {
             }
         }
         let is_late = due_ns > at_ns && !is_busy;
-        Ok(Begun { position, outcome, at_ns, due_ns, expires_ns, is_late })
+        Ok(Begun { position, outcome, at_ns, due_ns, is_late, expires_ns })
     }
 
     fn call(
@@ -269,14 +256,21 @@ impl Dispatcher {
         arguments: &[u8],
         deadline_ns: Option<u64>,
     ) -> Result<Decided, Fault> {
-        let Begun { position, outcome, at_ns, due_ns, expires_ns, is_late } =
-            self.begin(name, arguments, None, deadline_ns)?;
+        let begun = self.begin(name, arguments, None, deadline_ns)?;
+        let Begun { position, outcome, at_ns, due_ns, is_late, expires_ns } = begun;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
             return Err(too_many_late());
         }
         if let Some(expires_ns) = expires_ns {
-            return self.expire(call, expires_ns, at_ns);
+            if expires_ns <= now_ns() {
+                return Err(too_late());
+            }
+            let mut body = Vec::new();
+            let status = self.envelope.fault(call, &too_late(), &mut body);
+            let late = Late { due_ns: expires_ns, arrived_ns: at_ns, begins_ns: at_ns, call, body, status };
+            self.late.push(Reverse(late));
+            return Ok(Decided::Later);
         }
         let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
@@ -307,18 +301,6 @@ impl Dispatcher {
         Ok(Decided::Now { status, at_ns })
     }
 
-    /// Ends a call at its deadline.
-    fn expire(&mut self, call: CallKey, expires_ns: u64, arrived_ns: u64) -> Result<Decided, Fault> {
-        if expires_ns <= now_ns() {
-            return Err(too_late());
-        }
-        let mut body = Vec::new();
-        let status = self.envelope.fault(call, &too_late(), &mut body);
-        let begins_ns = arrived_ns;
-        self.late.push(Reverse(Late { due_ns: expires_ns, arrived_ns, begins_ns, call, body, status }));
-        Ok(Decided::Later)
-    }
-
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
     fn reply(&mut self, call: CallKey, status: Status, replies: &mut dyn Replies) {
         let is_answer = status.kind == crate::transport::StatusKind::Ok;
@@ -340,66 +322,15 @@ impl Dispatcher {
             replies.message(posted.to, &mut posted.body);
         }
     }
-
-    /// Sends what streams may send. Returns when the next one may begin, or the past for "at once".
-    fn stream(&mut self, at_ns: u64, replies: &mut dyn Replies) -> Option<u64> {
-        let mut next_ns: Option<u64> = None;
-        let mut index = 0;
-        while index < self.streams.len() {
-            let stream = &mut self.streams[index];
-            if stream.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= at_ns) {
-                let call = stream.call;
-                self.streams.swap_remove(index);
-                self.fail(call, &too_late(), replies);
-                continue;
-            }
-            next_ns = next_ns.into_iter().chain(stream.deadline_ns).min();
-            if stream.not_before_ns > at_ns {
-                let wake_ns = stream.not_before_ns;
-                next_ns = Some(next_ns.map_or(wake_ns, |next| next.min(wake_ns)));
-                index += 1;
-                continue;
-            }
-            // A burst per visit, so that one stream does not starve the others.
-            let mut burst = 64;
-            while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
-                self.body.clear();
-                self.envelope.begin_reply(stream.call, true, &mut self.body);
-                let codecs = &self.prepared.methods[stream.method];
-                if codecs.result.encode(std::slice::from_ref(&stream.item), &mut self.body).is_err() {
-                    // Checked before the server was started; a stream cut short is seen by the client.
-                    stream.left = 0;
-                    break;
-                }
-                self.envelope.end_reply(stream.call, true, &mut self.body);
-                replies.message(stream.call.reply_to, &mut self.body);
-                stream.left -= 1;
-                burst -= 1;
-            }
-            if stream.left == 0 && replies.has_room() && self.envelope.may_send(stream.call) {
-                let call = stream.call;
-                self.streams.swap_remove(index);
-                self.body.clear();
-                self.envelope.end_stream(call, &mut self.body);
-                if !self.body.is_empty() {
-                    replies.message(call.reply_to, &mut self.body);
-                }
-                replies.end(call.reply_to, Status::OK);
-                self.envelope.finish(call);
-                continue;
-            }
-            if self.envelope.may_send(self.streams[index].call) {
-                // The burst is over or the peer has to read first: go on once this much is written.
-                next_ns = Some(0);
-            }
-            index += 1;
-        }
-        next_ns
-    }
 }
 
 fn too_many_late() -> Fault {
     Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
+}
+
+/// What a client is told whose deadline passes.
+fn too_late() -> Fault {
+    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
 fn no_answer() -> Fault {

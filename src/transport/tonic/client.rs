@@ -17,6 +17,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use hyper_util::rt::TokioIo;
 use tonic::client::Grpc;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Extensions, Request};
@@ -97,7 +98,9 @@ impl Client {
             .map_err(failed)?;
         opening.handshake_ns = now_ns().saturating_sub(begun_ns);
         Ok(Self {
-            grpc: Grpc::new(channel).max_decoding_message_size(wiring.max_message_bytes),
+            grpc: Grpc::new(channel)
+                .max_decoding_message_size(wiring.max_message_bytes)
+                .accept_compressed(CompressionEncoding::Gzip),
             paths,
             calls: FuturesUnordered::new(),
             handles: HashMap::new(),

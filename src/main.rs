@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match wirebench::cli::main(wirebench::cli::Arguments::parse()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            anstream::eprintln!("wirebench: {error:#}");
+            wirebench::cli::complain(&error);
             ExitCode::from(wirebench::cli::USAGE)
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wirebench::host::{Serve, serve_in_process};
-use wirebench::protocol::{Protocol, ProtocolError, call_once, registry};
+use wirebench::protocol::{Protocol, ProtocolError, call_once, registry, stream_once};
 use wirebench::rpc::{
     Answer, CallError, ErrorClass, FaultKind, Field, Method, Service, ServiceMethod, Type, Value,
 };
@@ -47,7 +47,8 @@ fn start(protocol: &Protocol, service: &Arc<Service>) -> String {
     if wiring.local_handlers.is_some() {
         return String::new();
     }
-    let serve = Serve { protocol: protocol.clone(), service: Arc::clone(service), wiring, spin: false };
+    let serve =
+        Serve { protocol: protocol.clone(), service: Arc::clone(service), wiring, spin: false, log: None };
     serve_in_process(serve, &[]).unwrap()
 }
 
@@ -295,14 +296,42 @@ fn arguments_of_another_type_are_an_error_of_the_server_and_it_lives_on() {
 
 #[test]
 fn a_service_time_delays_the_answer_and_nothing_else() {
-    use wirebench::rpc::{Delay, Hold};
+    use wirebench::rpc::{Delay, Hold, How};
     on_every_protocol(|protocol| {
-        let delay = Delay { hold: Hold::Fixed(20_000_000), stall: None, busy: false };
+        let delay = Delay { hold: Hold::Fixed(20_000_000), stall: None, how: How::Sleep };
         let service = service(vec![ServiceMethod { delay: Some(delay), ..echo("slow", Type::Int) }]);
         let target = start(protocol, &service);
         let begun = std::time::Instant::now();
         let answer = call_once(protocol, &service, &target, 0, &[Value::Int(3)], LIMIT).unwrap();
         assert_eq!(answer, Value::Int(3));
         assert!(begun.elapsed() >= Duration::from_millis(20));
+    });
+}
+
+#[test]
+fn a_stream_of_ten_thousand_items_arrives_whole_or_is_refused_beforehand() {
+    const ITEMS: u64 = 10_000;
+    on_every_protocol(|protocol| {
+        let service = service(vec![
+            ServiceMethod { stream_items: Some(ITEMS), ..echo("feed", Type::Text) },
+            echo("unary", Type::Int),
+        ]);
+        if !protocol.transport.carries_streams() {
+            let error = protocol.check(&service).expect_err("it should be refused");
+            assert!(error.to_string().contains("cannot carry streams"), "{error}");
+            return;
+        }
+        protocol.check(&service).unwrap();
+        let target = start(protocol, &service);
+        let arguments = [Value::Text("an item of some length, as a feed may have".into())];
+        let mut items = 0;
+        let mut take = |item: &Value| {
+            assert_eq!(*item, arguments[0]);
+            items += 1;
+        };
+        let end = stream_once(protocol, &service, &target, 0, &arguments, LIMIT, &mut take).unwrap();
+        assert_eq!((end, items), (Value::Nil, ITEMS));
+        let answer = call_once(protocol, &service, &target, 1, &[Value::Int(3)], LIMIT).unwrap();
+        assert_eq!(answer, Value::Int(3), "the server is there for others");
     });
 }

@@ -14,7 +14,7 @@ use prost_reflect::{
     Value as Dynamic,
 };
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
-use wirebench::codec::{Options, Shape, by_name, proto_file};
+use wirebench::codec::{Options, Shape, by_name, file_descriptor, proto_file};
 use wirebench::rpc::{Answer, Field, Method, Service, ServiceMethod, Type, Value};
 
 const IDENTIFIER: &str = "[a-z][a-z0-9]{0,6}(_[a-z]{1,3})?|nil|Nil|value|values|google|message|string";
@@ -35,7 +35,7 @@ struct InMemory(String);
 
 impl FileResolver for InMemory {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        if name == "service.proto" {
+        if name == "seed.proto" {
             File::from_source(name, &self.0)
         } else {
             Err(protox::Error::file_not_found(name))
@@ -49,10 +49,22 @@ fn compile(proto: &str) -> DescriptorPool {
     resolver.add(GoogleFileResolver::new());
     let mut compiler = protox::Compiler::with_file_resolver(resolver);
     compiler.include_imports(true);
-    match compiler.open_file("service.proto") {
+    match compiler.open_file("seed.proto") {
         Ok(compiler) => compiler.descriptor_pool(),
         Err(error) => panic!("{error}\n{proto}"),
     }
+}
+
+/// Our descriptor of a service is what a compiler makes of our text.
+fn check_descriptor(service: &Service, compiled: &DescriptorPool) {
+    fn decoded_like<M: prost::Message + Default>(_like: &M, bytes: &[u8]) -> M {
+        M::decode(bytes).unwrap()
+    }
+    let file = compiled.get_file_by_name("seed.proto").unwrap();
+    let mut theirs = file.file_descriptor_proto().clone();
+    theirs.source_code_info = None;
+    let ours = decoded_like(&theirs, &file_descriptor(service).unwrap());
+    assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
 }
 
 fn method(pool: &DescriptorPool, name: &str) -> MethodDescriptor {
@@ -159,6 +171,7 @@ proptest! {
     ) {
         let service = service(vec![("call", params.clone(), returns.clone(), None)]);
         let pool = compile(&proto_file(&service).unwrap());
+        check_descriptor(&service, &pool);
         let method = method(&pool, "call");
         check(&method.input(), &Shape::Params(params), &arguments);
         check(&method.output(), &Shape::Result(returns), &[result]);
@@ -242,6 +255,7 @@ message Nil {}
 "#;
     assert_eq!(proto, expected);
     let pool = compile(&proto);
+    check_descriptor(&service, &pool);
     assert!(method(&pool, "feed").is_server_streaming());
     assert!(!method(&pool, "store").is_server_streaming());
 }
@@ -267,7 +281,9 @@ fn names_that_would_collide_are_numbered_and_still_mean_the_right_type() {
     ]);
     let proto = proto_file(&service).unwrap();
     assert_eq!(proto, proto_file(&service).unwrap(), "always the same");
-    let method = method(&compile(&proto), "get_obj");
+    let pool = compile(&proto);
+    check_descriptor(&service, &pool);
+    let method = method(&pool, "get_obj");
     let row = |value: Value| Value::Struct(vec![("x".into(), value)]);
     let texts = Value::List(vec![Value::Text("x".into())]);
     let arguments = [

@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use wirebench::host::server::{RunningServer, ServerCommand, ServerSpec, start};
@@ -52,6 +52,7 @@ fn spec(command: ServerCommand) -> ServerSpec {
         service_json: SERVICE.into(),
         folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
         ready_timeout: Duration::from_secs(20),
+        stop: Arc::default(),
     }
 }
 

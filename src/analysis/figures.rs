@@ -65,6 +65,8 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         connections_opened: sum(rounds, |round| round.connections_opened),
         opening_ns: opening(rounds),
         late: sum(rounds, |round| round.late),
+        waited_calls: sum(rounds, |round| round.waited_calls),
+        spun_ns: sum(rounds, |round| round.spun_ns),
         backlog: largest(rounds, |round| round.backlog),
         client_stopped_ns: largest(rounds, |round| round.client_stopped_ns),
         server_stopped_ns: largest(rounds, |round| round.server_stopped_ns),
@@ -212,12 +214,20 @@ fn methods(
             (LoadModel::Closed, response) if response.samples == 0 => service_ns,
             (_, response) => response,
         };
+        let calls = counts().fold(0, |sum: u64, count| sum.saturating_add(count.calls));
+        let items = counts().filter_map(|count| count.items).reduce(u64::saturating_add);
+        let items_per_s = items.zip(service_ns.mean).and_then(|(items, mean_ns)| {
+            quotient(items as f64, calls as f64).and_then(|per_call| quotient(per_call * 1e9, mean_ns))
+        });
         let result = MethodResult {
-            calls: counts().fold(0, |sum, count| sum.saturating_add(count.calls)),
+            calls,
             errors: errors(counts().map(|count| &count.errors)),
             response_ns,
             service_ns,
             bytes_per_call: encoded_bytes(counts),
+            first_item_ns: items.map(|_| of(Kind::FirstItem)),
+            items,
+            items_per_s,
         };
         methods.insert(name.clone(), result);
     }

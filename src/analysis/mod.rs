@@ -18,7 +18,7 @@ pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use outcome::{Outcome, outcome_of_run};
-pub use overload::{Growth, wait_growth};
+pub use overload::{Growth, growth};
 pub use quantiles::{
     CONFIDENCE, MIN_SAMPLES_ABOVE, QUANTILES, QuantileInterval, interval, quantile_interval, quantiles,
 };

@@ -102,6 +102,10 @@ fn not_ranked(cell: &CellResult) -> Option<String> {
     if !cell.verdict.is_valid() {
         return Some("its measurement is not valid".to_owned());
     }
+    // The registry's name of the transport that is none.
+    if cell.transport == "null" {
+        return Some("it has no network: it shows the harness's own floor".to_owned());
+    }
     let load = &cell.load;
     if load.model == LoadModel::Closed
         && load.concurrency == Some(1)
@@ -208,6 +212,14 @@ mod tests {
             assert_eq!(rankings[0].winner == Winner::Clear(1), expected);
             assert_eq!(rankings[0].standings[0].ratio_to_best.is_some(), expected);
         }
+    }
+
+    #[test]
+    fn the_harness_own_floor_is_shown_and_not_ranked() {
+        let floor = CellResult { transport: "null".into(), ..cell("null", 1_000, 10, at(8)) };
+        let rankings = ranked(&[floor, cell("slow", 2_000, 10, at(8)), cell("slower", 9_000, 10, at(8))]);
+        assert!(rankings[0].standings[0].not_ranked.as_ref().unwrap().contains("floor"));
+        assert_eq!(rankings[0].winner, Winner::Clear(1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a round does not count. The rules are those of `METHODOLOGY.md`, "Validity of a round".
 
-use super::overload::not_kept_up;
+use super::overload::{not_kept_up, saturated_client};
 use super::stability::unstable;
 use super::units::{count, duration_ns};
 use crate::result::hlog::Interval;
@@ -11,8 +11,9 @@ use crate::scenario::ErrorBudget;
 const LAG_FLOOR_NS: f64 = 200_000.0;
 /// Or by this part of the response time, where that is more.
 const LAG_SHARE: f64 = 0.1;
-/// A client that stood still for this long has measured itself.
-const CLIENT_STOPPED_NS: u64 = 200_000_000;
+/// A client that stood still for this long has measured itself. A stop of 200 ms is to be found
+/// whatever the heartbeat's phase, and one of 100 ms is 1 % of the calls of a round of ten seconds.
+const CLIENT_STOPPED_NS: u64 = 100_000_000;
 
 /// What a scenario allows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -31,18 +32,23 @@ pub fn round_reasons(
     limits: &Limits,
 ) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = [
+        mishap(round),
         wrong_answers(round),
         errors(round, limits),
         client_stopped(round),
         lagging(figures, load),
         not_kept_up(round, figures, intervals, load),
+        saturated_client(round, load),
         nothing_answered(round),
+        gave_up(round),
     ]
     .into_iter()
     .flatten()
     .collect();
-    // A growing queue or a stopped client moves the halves apart: the cause is named already.
-    let explained = [ReasonKind::Overloaded, ReasonKind::ClientLimited, ReasonKind::ClientStopped];
+    // A growing queue, a stopped client or a dead server moves the halves apart: the cause is named
+    // already.
+    let explained =
+        [ReasonKind::Overloaded, ReasonKind::ClientLimited, ReasonKind::ClientStopped, ReasonKind::Failed];
     if !reasons.iter().any(|reason| explained.contains(&reason.kind)) {
         reasons.extend(unstable(intervals, load.model));
     }
@@ -53,6 +59,17 @@ pub fn round_reasons(
         new
     });
     reasons
+}
+
+fn mishap(round: &RoundResult) -> Option<Reason> {
+    round.mishap.clone().map(|detail| Reason { kind: ReasonKind::Failed, detail })
+}
+
+/// Named even where the scenario allows failed calls: such a round is shorter than it says.
+fn gave_up(round: &RoundResult) -> Option<Reason> {
+    let why = round.gave_up.as_ref()?;
+    let detail = format!("the client ended the round before its time: {why}; look at the server's log");
+    Some(Reason { kind: ReasonKind::Failed, detail })
 }
 
 fn wrong_answers(round: &RoundResult) -> Option<Reason> {

@@ -27,7 +27,7 @@ pub(super) struct LoadOptions {
     #[arg(long, value_name = "N", conflicts_with = "rate")]
     concurrency: Option<u32>,
     /// Calls due per second, in an open loop
-    #[arg(long, value_name = "PER_SECOND")]
+    #[arg(long, value_name = "PER_SECOND", allow_negative_numbers = true)]
     rate: Option<f64>,
     /// Where client and server run
     #[arg(long, value_parser = placement)]

@@ -1,11 +1,15 @@
 //! The command line: one file per subcommand. Each turns what was typed into calls of the library,
 //! prints, and says the exit code; none measures, judges or draws.
 
+mod call;
 mod client;
 mod completions;
+mod init;
+mod inspect;
 mod load_options;
 mod progress;
 mod proto;
+mod remote;
 mod report;
 mod run;
 mod schema;
@@ -48,6 +52,12 @@ enum Command {
     Validate(validate::Arguments),
     /// Run one of our servers, alone
     Serve(serve::Arguments),
+    /// Print or write a commented scenario to start from
+    Init(init::Arguments),
+    /// List what a server offers
+    Inspect(inspect::Arguments),
+    /// Make one call; arguments and answer are JSON
+    Call(call::Arguments),
     /// Print the .proto of a scenario's methods
     Proto(proto::Arguments),
     /// Print the JSON Schema of scenario files or of results
@@ -72,6 +82,9 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Report(arguments) => report::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
+        Command::Init(arguments) => init::main(&arguments),
+        Command::Inspect(arguments) => inspect::main(&arguments),
+        Command::Call(arguments) => call::main(&arguments),
         Command::Proto(arguments) => proto::main(&arguments),
         Command::Schema(arguments) => schema::main(&arguments),
         Command::Completions(arguments) => completions::main(&arguments),
@@ -101,6 +114,31 @@ fn print(bytes: &[u8]) -> anyhow::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Writes a line to standard error. Nobody can be told that it cannot be written, and it is no reason
+/// to end a run.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Says what went wrong, as the last word of a command.
+pub fn complain(error: &anyhow::Error) {
+    say(format_args!("wirebench: {}", whole_story(error)));
+}
+
+/// An error and its causes, without those that it quotes already.
+fn whole_story(error: &anyhow::Error) -> String {
+    let mut story = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if story.is_empty() {
+            story = cause;
+        } else if !story.contains(&cause) {
+            story = format!("{story}: {cause}");
+        }
+    }
+    story
 }
 
 /// The columns of the terminal on standard output, or what a file gets.

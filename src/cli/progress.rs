@@ -51,7 +51,7 @@ impl Progress for Bar {
         if let Some(note) = note {
             let line = format!("{}: {note}", self.cell);
             // `println` of a hidden bar prints nothing.
-            self.bar.suspend(|| anstream::eprintln!("{line}"));
+            self.bar.suspend(|| super::say(&line));
         }
         self.bar.inc(1);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::report::{self, Options};
-use crate::result::{load_histograms, load_run};
+use crate::result::{load_histograms, load_run, write_whole};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -44,9 +44,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
                         std::fs::create_dir_all(&dir)
                             .with_context(|| format!("cannot make {}", dir.display()))?;
                         let path = dir.join(&file.name);
-                        std::fs::write(&path, &file.bytes)
-                            .with_context(|| format!("cannot write {}", path.display()))?;
-                        anstream::eprintln!("{}", path.display());
+                        write_whole(&path, &file.bytes)?;
+                        super::say(path.display());
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! `wirebench run`: carries out a scenario, prints the table, writes the report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 
@@ -8,7 +8,7 @@ use super::load_options::LoadOptions;
 use super::progress::Bar;
 use crate::analysis::Outcome;
 use crate::report::{self, Options};
-use crate::result::{RunResult, load_histograms};
+use crate::result::{load_histograms, write_whole};
 use crate::run::{FinishedRun, Interrupt, RunOptions, execute, exit_code};
 
 /// What lies beside `run.json` in a run's folder.
@@ -56,12 +56,26 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let mut bar = Bar::new(plan.order.len());
     let finished = execute(&plan, &options, &mut bar, &interrupt);
     bar.finish();
-    let finished = finished?;
-    let page = write_reports(&finished)?;
-    show(&finished, &arguments.format, page.as_deref())?;
-    let code = exit_code(&finished);
-    if arguments.require_all && !finished.result.skipped.is_empty() {
-        return Ok(code.min(Outcome::Usage.code()));
+    let finished = match finished {
+        Ok(finished) => finished,
+        Err(error) => {
+            let code = error.exit_code();
+            super::complain(&error.into());
+            return Ok(code);
+        }
+    };
+    // What cannot be written (a full disk) or shown takes nothing away from the rest.
+    let written = write_reports(&finished);
+    let shown = show(&finished, &arguments.format);
+    if finished.interrupted {
+        super::say("interrupted: what was measured is kept");
+    }
+    let page = written.as_ref().ok().and_then(Option::as_deref);
+    super::say(format_args!("report: {}", page.unwrap_or(&finished.dir).display()));
+    let mut code = exit_code(&finished);
+    for error in [written.err(), shown.err()].into_iter().flatten() {
+        super::complain(&error);
+        code = if finished.interrupted { code } else { Outcome::Invalid.code() };
     }
     Ok(code)
 }
@@ -73,7 +87,7 @@ fn write_reports(finished: &FinishedRun) -> anyhow::Result<Option<PathBuf>> {
     for format in WRITTEN {
         for file in report::render_files(format, &finished.result, &histograms, Options::default())? {
             let path = finished.dir.join(&file.name);
-            std::fs::write(&path, &file.bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            write_whole(&path, &file.bytes)?;
             if *format == "html" {
                 page = Some(path);
             }
@@ -82,19 +96,10 @@ fn write_reports(finished: &FinishedRun) -> anyhow::Result<Option<PathBuf>> {
     Ok(page)
 }
 
-fn show(finished: &FinishedRun, format: &str, page: Option<&Path>) -> anyhow::Result<()> {
+fn show(finished: &FinishedRun, format: &str) -> anyhow::Result<()> {
     let histograms = load_histograms(&finished.dir, &finished.result);
     let options =
         Options { colour: super::stdout_has_colour(), columns: super::columns(), ..Options::default() };
-    super::print(&report::render_with(format, &finished.result, &histograms, options)?)?;
-    say_where(&finished.result, page.unwrap_or(&finished.dir), finished.interrupted);
-    Ok(())
-}
-
-/// Where the report is: not part of the result, so on standard error.
-fn say_where(_result: &RunResult, page: &Path, interrupted: bool) {
-    if interrupted {
-        anstream::eprintln!("interrupted: what was measured is kept");
-    }
-    anstream::eprintln!("report: {}", page.display());
+    super::print(&report::render_with(format, &finished.result, &histograms, options)?)
+        .context("cannot write the result to standard output")
 }

@@ -1,12 +1,14 @@
 //! `wirebench serve`: one of our servers, alone, until it is ended.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use crate::host::{Serve, serve};
-use crate::protocol::{Protocol, registry};
+use crate::protocol::{CallLog, Protocol, registry};
 use crate::rpc::{Service, from_json, validator1};
 use crate::scenario::Idle;
 
@@ -42,6 +44,9 @@ pub(super) struct Arguments {
     /// XML-RPC: write integers beyond 32 bits as i8
     #[arg(long)]
     xmlrpc_i8: bool,
+    /// Write the stamps of every call to this file when SIGTERM comes
+    #[arg(long, hide = true, value_name = "FILE")]
+    log: Option<PathBuf>,
 }
 
 fn idle(text: &str) -> Result<Idle, String> {
@@ -54,7 +59,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     protocol.check(&service)?;
     let wiring =
         protocol.wiring(&service, arguments.write_batch.max(1) as usize, arguments.threads as usize)?;
-    let spec = Serve { protocol: protocol.clone(), service, wiring, spin: arguments.idle == Idle::Spin };
+    let log = arguments.log.as_deref().map(log_until_term).transpose()?;
+    let spec = Serve { protocol: protocol.clone(), service, wiring, spin: arguments.idle == Idle::Spin, log };
     let mut printed = Ok(());
     serve(&spec, &arguments.listen, |address| {
         let line = serde_json::json!({"listening": address, "protocol": protocol.label()});
@@ -62,6 +68,27 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     })?;
     printed?;
     Ok(0)
+}
+
+/// A log that is written, and the process ended, when SIGTERM comes.
+fn log_until_term(path: &Path) -> anyhow::Result<Arc<CallLog>> {
+    let log = Arc::new(CallLog::default());
+    let (mut reader, writer) = UnixStream::pair().context("cannot make a pipe")?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, writer)
+        .context("cannot listen to SIGTERM")?;
+    let (kept, path) = (Arc::clone(&log), path.to_owned());
+    std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || {
+            let _ = reader.read_exact(&mut [0]);
+            let written = std::fs::write(&path, kept.to_text());
+            if let Err(error) = &written {
+                anstream::eprintln!("cannot write {}: {error}", path.display());
+            }
+            std::process::exit(i32::from(written.is_err()));
+        })
+        .context("cannot start a thread")?;
+    Ok(log)
 }
 
 fn protocol(arguments: &Arguments) -> anyhow::Result<Protocol> {

@@ -9,6 +9,7 @@ pub use timer::{PreciseTimer, reduce_timer_slack};
 
 /// Nanoseconds on `CLOCK_MONOTONIC`: one clock for all processes of a machine, so that stamps of a
 /// client and a server can be subtracted. About 25 ns a call.
+#[inline]
 #[must_use]
 pub fn now_ns() -> u64 {
     match nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {

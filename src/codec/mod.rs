@@ -9,11 +9,11 @@
 mod json;
 mod msgpack;
 mod postcard;
-mod protobuf;
+pub(crate) mod protobuf;
 mod support;
 mod xml;
 
-pub use protobuf::proto_file;
+pub use protobuf::{file_descriptor, proto_file};
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -46,6 +46,12 @@ pub enum HostError {
         /// The last lines of its standard error.
         stderr: String,
     },
+    /// The caller wished no longer to wait for it.
+    #[error("the start of {name} was ended before it was ready")]
+    Stopped {
+        /// Which back end.
+        name: String,
+    },
     /// A server needs an interpreter or a package that is not installed here.
     #[error("{what} is missing: {how_to_get_it}")]
     MissingPeer {

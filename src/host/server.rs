@@ -6,6 +6,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -24,6 +26,9 @@ const PORTS: usize = 5;
 
 /// A server whose port answers through another's socket gets this long to die of it.
 const LOST_PORT_LIMIT: Duration = Duration::from_secs(2);
+
+/// A line that was written before the first answer needs no longer to reach us.
+const LAST_WORD_LIMIT: Duration = Duration::from_millis(20);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -64,6 +69,8 @@ pub struct ServerSpec {
     pub folder: PathBuf,
     /// How long it may take until its first answer.
     pub ready_timeout: Duration,
+    /// Once set, nobody waits for it any more.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A server that answers; dropping it ends it.
@@ -71,6 +78,8 @@ pub struct ServerSpec {
 pub struct RunningServer {
     /// `host:port`.
     pub address: String,
+    /// What the server calls itself, where it says so.
+    pub implementation: Option<String>,
     /// The process.
     pub child: Child,
     /// Removed when the server has ended, hence the last field.
@@ -104,7 +113,11 @@ pub fn start(spec: &ServerSpec, ready: Ready<'_>) -> Result<RunningServer, HostE
         ServerCommand::Ours { args } => start_ours(spec, args, &service, ready)?,
         ServerCommand::Foreign { argv } => start_foreign(spec, argv, files.path(), ready)?,
     };
-    Ok(RunningServer { address, child, files })
+    let implementation = match &spec.command {
+        ServerCommand::Ours { .. } => None,
+        ServerCommand::Foreign { .. } => said_implementation(&child),
+    };
+    Ok(RunningServer { address, implementation, child, files })
 }
 
 fn service_file(folder: &Path) -> PathBuf {
@@ -125,11 +138,18 @@ fn start_ours(
     };
     let mut child = Child::start(&command)?;
     let begun = Instant::now();
-    let line = match child.next_line(begun + spec.ready_timeout) {
-        Ok(line) => line,
-        Err(NoLine::Ended) => return Err(died(spec, &mut child)),
-        Err(NoLine::TimedOut) => {
-            return Err(not_ready(spec, begun, "it did not say where it listens".into(), &mut child));
+    let deadline = begun + spec.ready_timeout;
+    let line = loop {
+        if spec.stop.load(Ordering::Relaxed) {
+            return Err(stopped(spec));
+        }
+        match child.next_line(deadline.min(Instant::now() + LONGEST_PAUSE)) {
+            Ok(line) => break line,
+            Err(NoLine::Ended) => return Err(died(spec, &mut child)),
+            Err(NoLine::TimedOut) if Instant::now() < deadline => {}
+            Err(NoLine::TimedOut) => {
+                return Err(not_ready(spec, begun, "it did not say where it listens".into(), &mut child));
+            }
         }
     };
     let Ok(Listening { listening }) = serde_json::from_str(&line) else {
@@ -143,6 +163,19 @@ fn start_ours(
 #[derive(Deserialize)]
 struct Listening {
     listening: String,
+}
+
+#[derive(Deserialize)]
+struct Introduction {
+    implementation: String,
+}
+
+/// What a foreign server calls itself in the first line of its standard output. It has answered a
+/// call, so whatever it had to say is said.
+fn said_implementation(child: &Child) -> Option<String> {
+    let line = child.next_line(Instant::now() + LAST_WORD_LIMIT).ok()?;
+    let Introduction { implementation } = serde_json::from_str(&line).ok()?;
+    Some(implementation.chars().take(100).collect())
 }
 
 fn start_foreign(
@@ -263,6 +296,9 @@ fn wait_until_ready(
             return Err(died(spec, child));
         }
         let Err(reason) = ready(address) else { return Ok(()) };
+        if spec.stop.load(Ordering::Relaxed) {
+            return Err(stopped(spec));
+        }
         if Instant::now() >= deadline {
             return Err(not_ready(spec, begun, reason, child));
         }
@@ -271,6 +307,10 @@ fn wait_until_ready(
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+fn stopped(spec: &ServerSpec) -> HostError {
+    HostError::Stopped { name: spec.name.clone() }
 }
 
 fn not_ready(spec: &ServerSpec, begun: Instant, reason: String, child: &mut Child) -> HostError {

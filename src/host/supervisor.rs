@@ -211,7 +211,9 @@ impl Supervisor {
         while self.reap() {
             if Instant::now() >= deadline {
                 let left = process_tree::descendants(Pid::this().as_raw());
-                eprintln!("wirebench supervise: these processes survive SIGKILL: {left:?}");
+                // Not eprintln: where the parent is gone, so is the reader, and a panic helps nobody.
+                let _ =
+                    writeln!(io::stderr(), "wirebench supervise: these processes survive SIGKILL: {left:?}");
                 return;
             }
             self.signal_all(&[Signal::SIGKILL]);

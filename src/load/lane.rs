@@ -84,6 +84,10 @@ impl Lane {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS_PER_POLL {
             let mut progressed = self.advance_link(cx);
+            if self.in_flight == 0 {
+                // A connection that the peer closed while nothing was in flight must not get a call.
+                progressed |= self.poll_session(cx);
+            }
             progressed |= self.take_calls(cx);
             progressed |= self.poll_session(cx);
             if self.janitor.poll_tick(cx).is_ready() {
@@ -180,6 +184,9 @@ impl Lane {
                 }
             }
         }
+        if self.in_flight == self.client.in_flight {
+            self.phase.source.borrow_mut().pass_on();
+        }
         taken > 0
     }
 
@@ -193,7 +200,7 @@ impl Lane {
         let (method, variant) = (planned.method, planned.variant);
         self.in_flight += 1;
         self.phase.results.borrow_mut().first_start_ns.get_or_insert(start_ns);
-        let call = Started { released, method, variant, start_ns, id: None, encoded_request: 0 };
+        let call = Started { released, method, variant, start_ns, ..Started::default() };
         if matches!(self.link, Link::Up(_)) {
             self.submit(call);
         } else {

@@ -10,8 +10,9 @@ mod schedule;
 mod source;
 mod thread;
 
-pub use pacer::SPIN_NS;
+pub use pacer::{Paced, Pacing, SPIN_NS};
 pub use schedule::Schedule;
+pub use source::{Closed, Next, Open, ReleaseCounts, Released, Source};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier, Mutex};
@@ -43,8 +44,8 @@ pub struct Drive {
     pub links: Links,
     /// Messages per write.
     pub write_batch: u32,
-    /// How much of each wait for a due time is spun, in nanoseconds.
-    pub spin_ns: u64,
+    /// How the calls of an open loop are paced.
+    pub pacing: Pacing,
     /// The seed of the arrivals.
     pub seed: u64,
     /// The cores of the client's threads; empty for any.
@@ -182,7 +183,11 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
     let mut round = RoundResult {
         started_at: crate::result::rfc3339_ms(i64::try_from(started_at_ms).unwrap_or(i64::MAX)),
         elapsed_ns,
+        begun_ns: is_open.then_some(begun_ns),
+        waited_calls: is_open.then_some(0),
         backlog: is_open.then_some(0),
+        late: is_open.then_some(0),
+        spun_ns: is_open.then_some(0),
         client_stopped_ns: Some(0),
         hlog: log.writer.map(hlog::Writer::into_text).unwrap_or_default(),
         ..RoundResult::default()
@@ -196,9 +201,11 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
         round.offered_calls += thread.offered_calls;
         sent_bytes += thread.sent_bytes;
         received_bytes += thread.received_bytes;
-        if let Some(backlog) = &mut round.backlog {
-            *backlog += thread.peak_queued as u64;
-        }
+        let add = |sum: &mut Option<u64>, more: u64| *sum = sum.map(|sum| sum + more);
+        add(&mut round.waited_calls, thread.released.waited);
+        add(&mut round.backlog, thread.released.peak_backlog);
+        add(&mut round.late, thread.released.late);
+        add(&mut round.spun_ns, thread.spun_ns);
         round.client_stopped_ns = round.client_stopped_ns.max(Some(thread.stopped_ns));
         round.gave_up = round.gave_up.take().or(thread.gave_up);
         openings.merge(&thread.openings);

@@ -54,6 +54,7 @@ pub(super) struct PhaseResults {
 }
 
 /// A call that has started.
+#[derive(Default)]
 pub(super) struct Started {
     pub(super) released: Released,
     pub(super) method: usize,
@@ -62,9 +63,21 @@ pub(super) struct Started {
     /// `None` while its connection is on the way.
     pub(super) id: Option<CallId>,
     pub(super) encoded_request: u64,
+    /// What has come of a stream.
+    pub(super) stream: Stream,
 }
 
-/// Records an answer. Says whether the call is over.
+/// What has come of a stream so far.
+#[derive(Default)]
+pub(super) struct Stream {
+    items: u64,
+    first_item_ns: Option<u64>,
+    encoded_bytes: u64,
+    /// Whether an item was not the expected one. It is counted once.
+    is_wrong: bool,
+}
+
+/// Takes an answer, an item of a stream or a stream's end. Says whether the call is over.
 pub(super) fn settle(
     client: &Client,
     phase: &Phase,
@@ -72,38 +85,87 @@ pub(super) fn settle(
     answered: &Answered<'_>,
 ) -> bool {
     let Some(place) = started.get_mut(answered.id.slot()) else { return false };
-    if answered.is_item || place.as_ref().is_none_or(|call| call.id != Some(answered.id)) {
+    let Some(call) = place.as_mut().filter(|call| call.id == Some(answered.id)) else { return false };
+    if answered.is_item {
+        take_item(client, phase, call, answered);
         return false;
     }
     let Some(call) = place.take() else { return false };
-    let done_ns = now_ns();
+    let at_ns = now_ns();
     let mut results = phase.results.borrow_mut();
     let results = &mut *results;
-    results.last_done_ns = done_ns;
-    let (payload_request, payload_response) = client.payload_bytes[call.method][call.variant];
-    let bytes = CallBytes {
-        encoded_request: call.encoded_request,
-        encoded_response: answered.encoded_bytes as u64,
-        payload_request,
-        payload_response,
-    };
+    results.last_done_ns = at_ns;
     let expected = client.generator.expected(call.method, call.variant);
-    match &answered.outcome {
-        Err(error) => results.tally.failed(call.method, error),
-        Ok(answer) if **answer == *expected => {
-            results.tally.good(call.method, bytes);
-            if let Some(recorder) = &mut results.recorder {
-                recorder.record(&Sample {
-                    method: call.method,
-                    due_ns: call.released.due_ns,
-                    ready_ns: call.released.ready_ns,
-                    start_ns: call.start_ns,
-                    done_ns,
-                });
-            }
+    let items = client.service.methods[call.method].stream_items;
+    let bytes = bytes_of(client, &call, answered);
+    let is_right = match (&answered.outcome, items) {
+        (Err(error), _) => {
+            results.tally.failed(call.method, error);
+            false
         }
-        Ok(answer) => results.tally.wrong(call.method, bytes, expected, answer),
+        (Ok(_), _) if call.stream.is_wrong => {
+            results.tally.good(call.method, bytes);
+            false
+        }
+        (Ok(_), Some(items)) if items != call.stream.items => {
+            let found = format_args!("{} items", call.stream.items);
+            results.tally.wrong(call.method, bytes, &format_args!("{items} items"), &found);
+            false
+        }
+        (Ok(answer), None) if **answer != *expected => {
+            results.tally.wrong(call.method, bytes, expected, answer);
+            false
+        }
+        (Ok(_), _) => {
+            results.tally.good(call.method, bytes);
+            true
+        }
+    };
+    if is_right && let Some(recorder) = &mut results.recorder {
+        recorder.record(&Sample {
+            method: call.method,
+            due_ns: call.released.due_ns,
+            ready_ns: call.released.ready_ns,
+            start_ns: call.start_ns,
+            first_item_ns: call.stream.first_item_ns,
+            done_ns: at_ns,
+        });
     }
     phase.source.borrow_mut().completed();
     true
+}
+
+/// Compares an item of a stream with the expected one and counts it.
+fn take_item(client: &Client, phase: &Phase, call: &mut Started, answered: &Answered<'_>) {
+    let stream = &mut call.stream;
+    stream.items += 1;
+    stream.encoded_bytes += answered.encoded_bytes as u64;
+    stream.first_item_ns.get_or_insert_with(now_ns);
+    let Ok(item) = &answered.outcome else { return };
+    let is_expected_at_all = client.service.methods[call.method].stream_items.is_some();
+    let expected = client.generator.expected(call.method, call.variant);
+    if (is_expected_at_all && **item == *expected) || stream.is_wrong {
+        return;
+    }
+    stream.is_wrong = true;
+    let tally = &mut phase.results.borrow_mut().tally;
+    if is_expected_at_all {
+        let found = format_args!("{item:?} as item {}", stream.items);
+        tally.wrong_answer(call.method, expected, &found);
+    } else {
+        tally.wrong_answer(call.method, &format_args!("one answer"), &format_args!("an item of a stream"));
+    }
+}
+
+fn bytes_of(client: &Client, call: &Started, answered: &Answered<'_>) -> CallBytes {
+    let (payload_request, payload_response) = client.payload_bytes[call.method][call.variant];
+    let is_stream = client.service.methods[call.method].stream_items.is_some();
+    let stream = &call.stream;
+    CallBytes {
+        encoded_request: call.encoded_request,
+        encoded_response: if is_stream { stream.encoded_bytes } else { answered.encoded_bytes as u64 },
+        payload_request,
+        payload_response: if is_stream { payload_response * stream.items } else { payload_response },
+        items: is_stream.then_some(stream.items),
+    }
 }

@@ -15,7 +15,7 @@ pub enum Next {
 }
 
 /// A call that may start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Released {
     /// Its index in the seeded sequence of calls.
     pub index: u64,
@@ -62,26 +62,65 @@ impl Closed {
 const MAX_QUEUED: usize = 1 << 20;
 
 /// The open loop of one client thread: the pacer puts calls in, lanes take them out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Open {
     queue: VecDeque<Released>,
+    /// Calls that can be in flight at once: the slots of all lanes.
+    slots: usize,
+    in_flight: usize,
     finished: bool,
     parked: Vec<Waker>,
-    /// The longest the queue was.
-    pub peak_queued: usize,
-    /// How many calls became due with the queue full.
-    pub overflow_count: u64,
+    /// What became of the calls before they had a slot.
+    pub counts: ReleaseCounts,
+}
+
+/// A call that is released this much after it was due counts as late.
+const LATE_NS: u64 = 200_000;
+
+/// What became of the calls of an open loop before they had a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReleaseCounts {
+    /// Calls that found no free slot when they were released.
+    pub waited: u64,
+    /// Calls that the pacer released more than 200 µs late.
+    pub late: u64,
+    /// The most calls that were released and had no slot yet.
+    pub peak_backlog: u64,
+    /// Calls that became due with the queue full.
+    pub overflow: u64,
 }
 
 impl Open {
+    /// A loop over lanes that together have so many slots.
+    #[must_use]
+    pub fn new(slots: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            slots,
+            in_flight: 0,
+            finished: false,
+            parked: Vec::new(),
+            counts: ReleaseCounts::default(),
+        }
+    }
+
+    /// Whether a call released now would have to wait for a slot.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.in_flight + self.queue.len() >= self.slots
+    }
+
     /// Releases a call.
     pub fn release(&mut self, call: Released) {
+        self.counts.late += u64::from(call.ready_ns.saturating_sub(call.due_ns) > LATE_NS);
+        self.counts.waited += u64::from(self.is_full());
         if self.queue.len() >= MAX_QUEUED {
-            self.overflow_count += 1;
+            self.counts.overflow += 1;
             return;
         }
         self.queue.push_back(call);
-        self.peak_queued = self.peak_queued.max(self.queue.len());
+        let backlog = (self.in_flight + self.queue.len()).saturating_sub(self.slots);
+        self.counts.peak_backlog = self.counts.peak_backlog.max(backlog as u64);
         if let Some(waker) = self.parked.pop() {
             waker.wake();
         }
@@ -106,6 +145,8 @@ impl Source {
         let parked = match self {
             Source::Closed(closed) => {
                 if closed.next_index >= closed.end_index || now_ns >= closed.ends_ns {
+                    // The others learn it now and not when they next look at their time-outs.
+                    closed.parked.drain(..).for_each(Waker::wake);
                     return Next::Done;
                 }
                 if closed.in_flight < closed.concurrency {
@@ -118,6 +159,7 @@ impl Source {
             }
             Source::Open(open) => {
                 if let Some(call) = open.queue.pop_front() {
+                    open.in_flight += 1;
                     return Next::Call(call);
                 }
                 if open.finished {
@@ -132,13 +174,31 @@ impl Source {
         Next::Park
     }
 
+    /// A lane that was woken has no free slot (it took calls on the way): wakes another, if there is a
+    /// call for it.
+    pub fn pass_on(&mut self) {
+        let (has_call, parked) = match self {
+            Source::Closed(closed) => {
+                let has_call = closed.in_flight < closed.concurrency && closed.next_index < closed.end_index;
+                (has_call, &mut closed.parked)
+            }
+            Source::Open(open) => (!open.queue.is_empty(), &mut open.parked),
+        };
+        if has_call && let Some(waker) = parked.pop() {
+            waker.wake();
+        }
+    }
+
     /// A call is over.
     pub fn completed(&mut self) {
-        if let Source::Closed(closed) = self {
-            closed.in_flight = closed.in_flight.saturating_sub(1);
-            if let Some(waker) = closed.parked.pop() {
-                waker.wake();
+        match self {
+            Source::Closed(closed) => {
+                closed.in_flight = closed.in_flight.saturating_sub(1);
+                if let Some(waker) = closed.parked.pop() {
+                    waker.wake();
+                }
             }
+            Source::Open(open) => open.in_flight = open.in_flight.saturating_sub(1),
         }
     }
 
@@ -182,14 +242,78 @@ mod tests {
     }
 
     #[test]
+    fn a_full_lane_passes_its_wake_up_on_to_an_idle_one() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicU32, Ordering};
+        #[derive(Default)]
+        struct Count(AtomicU32);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (idle, full) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (idle_waker, full_waker) = (Waker::from(Arc::clone(&idle)), Waker::from(Arc::clone(&full)));
+        let mut source = Source::Open(Open::new(1));
+        assert_eq!(source.next(0, &Context::from_waker(&idle_waker)), Next::Park);
+        assert_eq!(source.next(0, &Context::from_waker(&full_waker)), Next::Park);
+        source.open().unwrap().release(Released { index: 0, due_ns: 1, ready_ns: 1 });
+        assert_eq!((idle.0.load(Ordering::Relaxed), full.0.load(Ordering::Relaxed)), (0, 1));
+        source.pass_on();
+        assert_eq!(idle.0.load(Ordering::Relaxed), 1);
+        source.pass_on();
+        assert_eq!(idle.0.load(Ordering::Relaxed), 1, "nobody is left to wake");
+    }
+
+    #[test]
     fn an_open_loop_keeps_due_times_however_late_a_slot_comes() {
         let cx = Context::from_waker(Waker::noop());
-        let mut source = Source::Open(Open::default());
+        let mut source = Source::Open(Open::new(1));
         assert_eq!(source.next(0, &cx), Next::Park);
         let released = Released { index: 4, due_ns: 100, ready_ns: 101 };
         source.open().unwrap().release(released);
         source.open().unwrap().finish();
         assert_eq!(source.next(900, &cx), Next::Call(released));
         assert_eq!(source.next(901, &cx), Next::Done);
+    }
+
+    #[test]
+    fn an_open_loop_counts_calls_without_a_slot_and_late_ones() {
+        let cx = Context::from_waker(Waker::noop());
+        let mut source = Source::Open(Open::new(2));
+        let release = |source: &mut Source, index, lag_ns| {
+            source.open().unwrap().release(Released { index, due_ns: 1_000, ready_ns: 1_000 + lag_ns });
+        };
+        release(&mut source, 0, 0);
+        assert!(matches!(source.next(1_000, &cx), Next::Call(_)));
+        // One slot is left, though nobody has asked for the call yet.
+        release(&mut source, 1, LATE_NS);
+        let counts = |source: &mut Source| source.open().unwrap().counts;
+        assert_eq!(counts(&mut source), ReleaseCounts::default());
+        release(&mut source, 2, LATE_NS + 1);
+        release(&mut source, 3, 0);
+        assert_eq!(counts(&mut source), ReleaseCounts { waited: 2, late: 1, peak_backlog: 2, overflow: 0 });
+        source.completed();
+        assert!(matches!(source.next(1_000, &cx), Next::Call(Released { index: 1, .. })));
+        assert!(source.open().unwrap().is_full());
+    }
+
+    #[test]
+    fn every_parked_lane_learns_that_a_closed_loop_is_over() {
+        struct Woken(std::sync::atomic::AtomicBool);
+        impl std::task::Wake for Woken {
+            fn wake(self: std::sync::Arc<Self>) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let woken = std::sync::Arc::new(Woken(false.into()));
+        let waker = Waker::from(std::sync::Arc::clone(&woken));
+        let cx = Context::from_waker(Waker::noop());
+        let mut source = Source::Closed(Closed::new(0, 1, 1, u64::MAX, 1));
+        assert_eq!(source.next(0, &cx), call(0, 0));
+        let Source::Closed(closed) = &mut source else { unreachable!() };
+        closed.parked.push(waker);
+        assert_eq!(source.next(1, &cx), Next::Done);
+        assert!(woken.0.load(std::sync::atomic::Ordering::Relaxed));
     }
 }

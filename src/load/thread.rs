@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lane::{Lane, Link, connect, session};
-use super::pacer;
+use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
 use super::schedule::Schedule;
-use super::source::{Closed, Open, Source};
+use super::source::{Closed, Open, ReleaseCounts, Source};
 use super::{Drive, DriveError};
 use crate::clock::{now_ns, reduce_timer_slack};
 use crate::protocol::MethodCodecs;
-use crate::record::{Background, IntervalSink, Kinds, Recorder, Tally};
+use crate::record::{Background, IntervalLength, IntervalSink, Kinds, Recorder, Tally};
 use crate::result::OpeningTotals;
 use crate::scenario::{Amount, ConnectionMode, Idle, LoadModel};
 
 /// The heartbeat by which a client notices that it was stopped.
 const HEARTBEAT: Duration = Duration::from_millis(10);
+/// An open loop's first call is due this long after its lanes were started, so that it is not late.
+const LEAD_NS: u64 = 1_000_000;
 
 /// What one client thread found in the measured interval.
 #[derive(Debug)]
@@ -31,7 +33,8 @@ pub(super) struct ThreadResult {
     pub(super) openings: OpeningTotals,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
-    pub(super) peak_queued: usize,
+    pub(super) released: ReleaseCounts,
+    pub(super) spun_ns: u64,
     pub(super) stopped_ns: u64,
     pub(super) gave_up: Option<String>,
 }
@@ -105,8 +108,10 @@ async fn round(
 
     let stopped_ns = Rc::new(std::cell::Cell::new(0));
     let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
-    let kinds = if matches!(drive.load.model, LoadModel::Open { .. }) { Kinds::Open } else { Kinds::Closed };
-    let recorder = Recorder::new(names.len(), kinds, now_ns(), background);
+    let streams = drive.service.methods.iter().any(|method| method.stream_items.is_some());
+    let kinds = Kinds::of(matches!(drive.load.model, LoadModel::Open { .. }), streams);
+    let length = IntervalLength::of_round(known_length_ns(drive));
+    let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
     let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));
     let finished = run_phase(drive, place, &client, &phase, links).await?;
     heart.abort();
@@ -125,6 +130,18 @@ async fn round(
     }
     openings.merge(&finished.summary.openings);
     Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), ..finished.summary })
+}
+
+/// The length of the measured interval, where it is known before.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn known_length_ns(drive: &Drive) -> Option<u64> {
+    match (drive.load.length, drive.load.model) {
+        (Amount::DurationNs(ns), _) => Some(ns),
+        (Amount::Calls(calls), LoadModel::Open { rate_per_s, .. }) => {
+            Some((calls as f64 / rate_per_s * 1e9) as u64)
+        }
+        (Amount::Calls(_), LoadModel::Closed { .. }) => None,
+    }
 }
 
 /// Keeps the thread awake, so that its core never halts.
@@ -189,7 +206,10 @@ impl Phase {
         let is_warmup = recorder.is_none();
         let amount = if is_warmup { drive.load.warmup } else { drive.load.length };
         let source = match drive.load.model {
-            LoadModel::Open { .. } => Source::Open(Open::default()),
+            LoadModel::Open { .. } => {
+                let slots = place.share(drive.links.connections) * drive.links.in_flight.max(1) as usize;
+                Source::Open(Open::new(slots))
+            }
             LoadModel::Closed { concurrency } => {
                 let (end_index, ends_ns) = match amount {
                     Amount::Calls(calls) => (calls, u64::MAX),
@@ -221,14 +241,15 @@ async fn run_phase(
     phase: &Rc<Phase>,
     links: Vec<Link>,
 ) -> Result<Finished, DriveError> {
-    let begun_ns = now_ns();
+    let is_open = matches!(drive.load.model, LoadModel::Open { .. });
+    let begun_ns = now_ns() + if is_open { LEAD_NS } else { 0 };
     let lanes: Vec<_> = links
         .into_iter()
         .map(|link| tokio::task::spawn_local(Lane::new(Rc::clone(client), Rc::clone(phase), link).run()))
         .collect();
     let mut unsent = vec![0; drive.service.methods.len()];
-    let offered = match drive.load.model {
-        LoadModel::Closed { .. } => 0,
+    let paced = match drive.load.model {
+        LoadModel::Closed { .. } => Paced::default(),
         LoadModel::Open { rate_per_s, arrivals } => {
             let amount = if phase.is_warmup { drive.load.warmup } else { drive.load.length };
             let seed = if phase.is_warmup { !drive.seed } else { drive.seed };
@@ -239,11 +260,11 @@ async fn run_phase(
             let schedule = Schedule::new(rate_per_s, arrivals, seed, length_ns)
                 .take_while(|(index, _)| *index < calls)
                 .filter(|(index, _)| index % u64::from(place.threads) == u64::from(place.thread));
-            let offered = pacer::pace(schedule, &phase.source, begun_ns, drive.spin_ns)
+            let paced = pacer::pace(schedule, &phase.source, begun_ns, drive.pacing)
                 .await
                 .map_err(DriveError::Thread)?;
             drain(drive, phase, &lanes, &mut unsent).await;
-            offered
+            paced
         }
     };
     let mut links = Vec::with_capacity(lanes.len());
@@ -252,17 +273,18 @@ async fn run_phase(
         links.push(lane.await.unwrap_or_default());
     }
     let results = phase.results.borrow();
-    let peak_queued = phase.source.borrow_mut().open().map_or(0, |open| open.peak_queued);
+    let released = phase.source.borrow_mut().open().map_or_else(ReleaseCounts::default, |open| open.counts);
     let summary = ThreadResult {
         tally: Tally::default(),
         begun_ns,
         first_start_ns: results.first_start_ns,
         last_done_ns: results.last_done_ns,
-        offered_calls: offered,
+        offered_calls: paced.offered_calls,
         openings: results.openings,
         sent_bytes: results.sent_bytes,
         received_bytes: results.received_bytes,
-        peak_queued,
+        released,
+        spun_ns: paced.spun_ns,
         stopped_ns: 0,
         gave_up: results.gave_up.clone(),
     };
@@ -285,7 +307,7 @@ async fn drain(drive: &Drive, phase: &Phase, lanes: &[tokio::task::JoinHandle<Li
         }
         if let Some(first) = unsent.first_mut() {
             // Beyond the longest queue only their number is known.
-            *first += open.overflow_count;
+            *first += open.counts.overflow;
         }
     }
 }

@@ -4,13 +4,13 @@ mod several;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Asked, CallKey, Posted, ProtocolError, ServerEnvelope};
+use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
-use crate::rpc::{Fault, FaultKind, Outcome, Service, Value};
+use crate::rpc::{Fault, FaultKind, How, Outcome, Service, ServiceMethod, Value};
 use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
 
 /// Late answers that one connection may owe: more than any client has calls in flight.
@@ -22,11 +22,40 @@ pub struct Prepared {
     /// Numbers the calls, for service times and deliberate faults.
     ordinal: AtomicU64,
     started_ns: u64,
+    /// When the one line of a serial server is free again.
+    serial_free_ns: Mutex<u64>,
+    log: Option<Arc<CallLog>>,
 }
 
 struct PreparedMethod {
     params: Box<dyn ShapeCodec>,
     result: Box<dyn ShapeCodec>,
+}
+
+impl Prepared {
+    /// Notes a call that has just been answered.
+    fn note(&self, arrived_ns: u64, begins_ns: u64) {
+        if let Some(log) = &self.log {
+            log.add(LoggedCall { arrived_ns, begins_ns, answered_ns: now_ns() });
+        }
+    }
+
+    /// How a call that arrived at `at_ns` behaves, and when it is over.
+    fn decide(&self, service: &Service, method: &ServiceMethod, ordinal: u64, at_ns: u64) -> (Outcome, u64) {
+        let from = |begins_ns: u64| {
+            let outcome = service.decide(method, ordinal, begins_ns.saturating_sub(self.started_ns));
+            let due_ns = begins_ns.saturating_add(outcome.hold_ns);
+            (outcome, due_ns)
+        };
+        if method.delay.is_none_or(|delay| delay.how != How::Serial) {
+            return from(at_ns);
+        }
+        // A number is never half written, whatever panicked.
+        let mut free_ns = self.serial_free_ns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, due_ns) = from(at_ns.max(*free_ns));
+        *free_ns = due_ns;
+        (outcome, due_ns)
+    }
 }
 
 /// A server's handler of one connection, for any protocol.
@@ -42,18 +71,27 @@ pub struct Dispatcher {
     late: BinaryHeap<Reverse<Late>>,
     streams: Vec<Stream>,
     next_tick_ns: Option<u64>,
+    /// When the first message since the last [`Handler::work`] was taken: envelopes count in seconds,
+    /// and a clock read costs as much as decoding a small message.
+    batch_ns: Option<u64>,
 }
 
 /// A call whose arguments were read.
 struct Begun {
     position: usize,
     outcome: Outcome,
+    /// When its time began.
+    at_ns: u64,
     due_ns: u64,
+    /// The answer has to wait until it is due.
+    is_late: bool,
 }
 
 /// An answer, already encoded, that is sent at `due_ns`.
 struct Late {
     due_ns: u64,
+    arrived_ns: u64,
+    begins_ns: u64,
     call: CallKey,
     body: Vec<u8>,
     status: Status,
@@ -80,6 +118,19 @@ impl Ord for Late {
     }
 }
 
+/// What becomes of a call without a fault of its own.
+enum Decided {
+    /// The message is ready.
+    Now {
+        /// How the transport is to end the call.
+        status: Status,
+        /// When the call came.
+        at_ns: u64,
+    },
+    /// [`Dispatcher::work`] sends it.
+    Later,
+}
+
 /// A stream under way: the same item again and again.
 struct Stream {
     call: CallKey,
@@ -95,6 +146,18 @@ impl Dispatcher {
     /// # Errors
     /// A type that the codec cannot carry.
     pub fn prepare(codec: &dyn Codec, service: &Service) -> Result<Arc<Prepared>, ProtocolError> {
+        Self::prepare_with_log(codec, service, None)
+    }
+
+    /// [`Self::prepare`], with a record of the calls.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn prepare_with_log(
+        codec: &dyn Codec,
+        service: &Service,
+        log: Option<Arc<CallLog>>,
+    ) -> Result<Arc<Prepared>, ProtocolError> {
         let methods = service
             .methods
             .iter()
@@ -107,7 +170,13 @@ impl Dispatcher {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Arc::new(Prepared { methods, ordinal: AtomicU64::new(0), started_ns: now_ns() }))
+        Ok(Arc::new(Prepared {
+            methods,
+            ordinal: AtomicU64::new(0),
+            started_ns: now_ns(),
+            serial_free_ns: Mutex::new(0),
+            log,
+        }))
     }
 
     /// A handler for one connection.
@@ -124,77 +193,82 @@ impl Dispatcher {
             late: BinaryHeap::new(),
             streams: Vec::new(),
             next_tick_ns: None,
+            batch_ns: None,
         }
     }
 
     /// Reads a call's arguments and decides how it behaves; computes, where that is its way to take
-    /// time.
-    fn begin(&mut self, name: &str, arguments: &[u8], at_ns: u64) -> Result<Begun, Fault> {
+    /// time. `at_ns` is when its time begins; `None` for now.
+    fn begin(&mut self, name: &str, arguments: &[u8], at_ns: Option<u64>) -> Result<Begun, Fault> {
         let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
+        // Only service times need to know when this very call came.
+        let at_ns = at_ns.unwrap_or_else(|| if method.delay.is_some() { now_ns() } else { 0 });
         self.arguments.clear();
-        if let Err(error) = codecs.params.decode(arguments, &mut self.arguments) {
-            return Err(Fault::new(FaultKind::BadArguments, error.to_string()));
-        }
+        codecs
+            .params
+            .decode(arguments, &mut self.arguments)
+            .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
             self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
             0
         };
-        let outcome = self.service.decide(method, ordinal, at_ns.saturating_sub(self.prepared.started_ns));
-        let due_ns = at_ns.saturating_add(outcome.hold_ns);
-        if outcome.busy {
+        let (outcome, due_ns) = self.prepared.decide(&self.service, method, ordinal, at_ns);
+        let is_busy = outcome.how == How::Busy;
+        if is_busy {
             while now_ns() < due_ns {
                 std::hint::spin_loop();
             }
         }
-        Ok(Begun { position, outcome, due_ns })
+        Ok(Begun { position, outcome, at_ns, due_ns, is_late: due_ns > at_ns && !is_busy })
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], at_ns: u64, replies: &mut dyn Replies) {
-        let Begun { position, outcome, due_ns } = match self.begin(name, arguments, at_ns) {
-            Ok(begun) => begun,
-            Err(fault) => return self.fail(call, &fault, replies),
-        };
-        let service = Arc::clone(&self.service);
-        let prepared = Arc::clone(&self.prepared);
-        let (method, codecs) = (&service.methods[position], &prepared.methods[position]);
-        let is_late = outcome.hold_ns > 0 && !outcome.busy;
-        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            return self.fail(call, &too_many_late(), replies);
+    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
+        match self.decide(call, name, arguments) {
+            Ok(Decided::Now { status, at_ns }) => {
+                self.reply(call, status, replies);
+                self.prepared.note(at_ns, at_ns);
+            }
+            Ok(Decided::Later) => {}
+            Err(fault) => self.fail(call, &fault, replies),
         }
-        let Some(answer) = method.answer.value(&self.arguments) else {
-            return self.fail(call, &no_answer(), replies);
-        };
+    }
+
+    /// Decodes the arguments and encodes the answer, which is then in `self.body`, unless it has to wait.
+    fn decide(&mut self, call: CallKey, name: &str, arguments: &[u8]) -> Result<Decided, Fault> {
+        let Begun { position, outcome, at_ns, due_ns, is_late } = self.begin(name, arguments, None)?;
+        let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
+        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
+            return Err(too_many_late());
+        }
+        let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
-            self.streams.push(Stream {
-                call,
-                method: position,
-                item: answer.into_owned(),
-                left,
-                not_before_ns,
-            });
-            return;
+            let item = answer.into_owned();
+            self.streams.push(Stream { call, method: position, item, left, not_before_ns });
+            return Ok(Decided::Later);
         }
         self.body.clear();
         let status = match &outcome.fault {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
                 self.envelope.begin_reply(call, false, &mut self.body);
-                if let Err(error) = codecs.result.encode(std::slice::from_ref(&*answer), &mut self.body) {
-                    return self.fail(call, &Fault::new(FaultKind::Internal, error.to_string()), replies);
-                }
+                codecs
+                    .result
+                    .encode(std::slice::from_ref(&*answer), &mut self.body)
+                    .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
                 self.envelope.end_reply(call, false, &mut self.body);
                 Status::OK
             }
         };
         if is_late {
             let body = std::mem::take(&mut self.body);
-            self.late.push(Reverse(Late { due_ns, call, body, status }));
-        } else {
-            self.reply(call, status, replies);
+            let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
+            self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status }));
+            return Ok(Decided::Later);
         }
+        Ok(Decided::Now { status, at_ns })
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
@@ -279,10 +353,10 @@ fn no_answer() -> Fault {
 
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
-        let at_ns = now_ns();
+        let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
-            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, at_ns, replies),
-            Asked::Several { call, parts } => self.several(call, parts, at_ns, replies),
+            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, replies),
+            Asked::Several { call, parts } => self.several(call, parts, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);
@@ -299,11 +373,13 @@ impl Handler for Dispatcher {
     }
 
     fn work(&mut self, replies: &mut dyn Replies) -> Option<u64> {
-        let at_ns = now_ns();
+        let batch_ns = self.batch_ns.take().filter(|_| self.late.is_empty() && self.streams.is_empty());
+        let at_ns = batch_ns.unwrap_or_else(now_ns);
         while self.late.peek().is_some_and(|Reverse(late)| late.due_ns <= at_ns) {
             let Some(Reverse(late)) = self.late.pop() else { break };
             self.body = late.body;
             self.reply(late.call, late.status, replies);
+            self.prepared.note(late.arrived_ns, late.begins_ns);
         }
         let streams_ns = if self.streams.is_empty() { None } else { self.stream(at_ns, replies) };
         if self.next_tick_ns.is_none_or(|next_ns| next_ns <= at_ns) {
@@ -334,5 +410,35 @@ impl Handler for Dispatcher {
             }
             keep
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::{Answer, Delay, Hold, Method, Type};
+
+    #[test]
+    fn a_serial_server_has_one_line_and_a_sleeping_one_has_none() {
+        let service = |how| Service {
+            name: "s".into(),
+            seed: 1,
+            methods: vec![ServiceMethod {
+                method: Method { name: "m".into(), params: Vec::new(), returns: Type::Nil },
+                answer: Answer::Value(Value::Nil),
+                stream_items: None,
+                delay: Some(Delay { hold: Hold::Fixed(10), stall: None, how }),
+                fail_rate: 0.0,
+            }],
+        };
+        let ends = |how, arrivals: [u64; 4]| {
+            let service = service(how);
+            let codec = crate::codec::by_name("json", &crate::codec::Options::default()).unwrap();
+            let prepared = Dispatcher::prepare(codec.as_ref(), &service).unwrap();
+            let base_ns = prepared.started_ns;
+            arrivals.map(|at| prepared.decide(&service, &service.methods[0], 0, base_ns + at).1 - base_ns)
+        };
+        assert_eq!(ends(How::Serial, [1_000, 1_001, 1_002, 1_500]), [1_010, 1_020, 1_030, 1_510]);
+        assert_eq!(ends(How::Sleep, [1_000, 1_001, 1_002, 1_500]), [1_010, 1_011, 1_012, 1_510]);
     }
 }

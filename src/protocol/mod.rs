@@ -7,16 +7,22 @@
 
 #[doc = include_str!("binary_tcp.md")]
 pub mod binary_tcp {}
+mod call_log;
 mod dispatch;
 mod gap;
+mod offer;
 mod once;
+mod reach;
 pub mod registry;
 mod session;
 mod xmlrpc;
 mod zerorpc;
 
+pub use call_log::{CallLog, CallLogError, LoggedCall};
 pub use dispatch::Dispatcher;
-pub use once::call_once;
+pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
+pub use once::{OneAnswer, OneCall, call_once, stream_once};
+pub use reach::{Reach, ReachError};
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

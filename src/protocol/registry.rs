@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
+use super::offer::Introspect;
+use super::reach::{Reach, ReachError};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -24,6 +26,8 @@ pub struct Row {
     pub media_type: Option<&'static str>,
     /// Whether MessagePack may carry times.
     pub msgpack_time: bool,
+    /// How a server of the protocol tells what it offers, if it can.
+    pub introspect: Option<Introspect>,
 }
 
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, Content-Type.
@@ -39,6 +43,7 @@ pub const NAMED: &[Row] = &[
         envelope: xmlrpc::envelope,
         media_type: None,
         msgpack_time: true,
+        introspect: Some(xmlrpc::introspect),
     },
     Row {
         name: "zerorpc",
@@ -48,6 +53,7 @@ pub const NAMED: &[Row] = &[
         envelope: zerorpc::envelope,
         media_type: None,
         msgpack_time: false,
+        introspect: Some(zerorpc::ask),
     },
     Row {
         name: "grpc",
@@ -57,6 +63,7 @@ pub const NAMED: &[Row] = &[
         envelope: gap::envelope,
         media_type: Some(GRPC),
         msgpack_time: true,
+        introspect: None,
     },
     Row {
         name: "grpc-tonic",
@@ -66,6 +73,7 @@ pub const NAMED: &[Row] = &[
         envelope: gap::envelope,
         media_type: Some(GRPC),
         msgpack_time: true,
+        introspect: None,
     },
     Row {
         name: "binary-tcp",
@@ -75,6 +83,7 @@ pub const NAMED: &[Row] = &[
         envelope: gap::envelope,
         media_type: None,
         msgpack_time: true,
+        introspect: None,
     },
     Row {
         name: "null",
@@ -84,6 +93,7 @@ pub const NAMED: &[Row] = &[
         envelope: gap::envelope,
         media_type: None,
         msgpack_time: true,
+        introspect: None,
     },
 ];
 
@@ -100,6 +110,8 @@ pub struct Protocol {
     pub transport: &'static dyn Transport,
     /// The media type of requests and replies.
     pub media_type: &'static str,
+    /// What one server wants beside its protocol.
+    pub reach: Reach,
 }
 
 /// A protocol that cannot be used as asked.
@@ -123,6 +135,9 @@ pub enum ProtocolError {
         /// What cannot be carried.
         source: Unsupported,
     },
+    /// The server cannot be reached as asked.
+    #[error("{0}")]
+    Reach(ReachError),
     /// The protocol cannot carry a value of the calls.
     #[error("method {method}: {source}")]
     Value {
@@ -158,6 +173,27 @@ pub fn named(name: &str, xmlrpc_i8: bool) -> Result<Protocol, ProtocolError> {
     Ok(protocol)
 }
 
+/// How a server of a protocol tells what it offers, if it can.
+#[must_use]
+pub fn introspection(protocol: &Protocol) -> Option<Introspect> {
+    NAMED.iter().find(|row| Some(row.name) == protocol.name).and_then(|row| row.introspect)
+}
+
+/// Finds the named protocol of a URL's scheme.
+///
+/// # Errors
+/// No such scheme.
+pub fn by_scheme(scheme: &str) -> Result<Protocol, ProtocolError> {
+    match NAMED.iter().find(|row| row.scheme == scheme) {
+        Some(row) => named(row.name, false),
+        None => Err(ProtocolError::Unknown {
+            what: "scheme",
+            name: scheme.into(),
+            allowed: names(NAMED.iter().map(|row| row.scheme)),
+        }),
+    }
+}
+
 /// Makes a free pair: any codec over any transport, with the minimal envelope.
 ///
 /// # Errors
@@ -178,7 +214,8 @@ fn free_pair_with(codec: &str, transport: &str, options: &codec::Options) -> Res
         allowed: names(transport::ALL.iter().map(|transport| transport.name())),
     })?;
     let media_type = codec.media_type();
-    Ok(Protocol { name: None, codec, envelope: gap::envelope(), transport, media_type })
+    let reach = Reach::default();
+    Ok(Protocol { name: None, codec, envelope: gap::envelope(), transport, media_type, reach })
 }
 
 impl Protocol {
@@ -199,6 +236,11 @@ impl Protocol {
         for method in &service.methods {
             let failed =
                 |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
+            if method.stream_items.is_some() && !self.transport.carries_streams() {
+                let place = method.method.name.to_string();
+                let codec = self.transport.name();
+                return Err(failed(Unsupported { codec, what: "streams".into(), place }));
+            }
             self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?;
             let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?;
             if let crate::rpc::Answer::Value(answer) = &method.answer {
@@ -251,7 +293,8 @@ impl Protocol {
         write_batch: usize,
         server_threads: usize,
     ) -> Result<Arc<Wiring>, ProtocolError> {
-        let route = self.envelope.route(service, self.media_type);
+        let mut route = self.envelope.route(service, self.media_type);
+        self.reach.redirect(&mut route, service);
         // The null transport has no server process: its server end lives in the client.
         let local = self.transport.name() == transport::NULL;
         let local_handlers = if local { Some(self.handlers(service)?) } else { None };
@@ -271,7 +314,19 @@ impl Protocol {
     /// # Errors
     /// The codec cannot carry a type of the service.
     pub fn handlers(&self, service: &Arc<Service>) -> Result<HandlerFactory, ProtocolError> {
-        let methods = Dispatcher::prepare(self.codec.as_ref(), service)?;
+        self.handlers_with_log(service, None)
+    }
+
+    /// [`Self::handlers`] that keep a record of their calls.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry.
+    pub fn handlers_with_log(
+        &self,
+        service: &Arc<Service>,
+        log: Option<Arc<CallLog>>,
+    ) -> Result<HandlerFactory, ProtocolError> {
+        let methods = Dispatcher::prepare_with_log(self.codec.as_ref(), service, log)?;
         let (envelope, context) = (Arc::clone(&self.envelope), self.context(service));
         Ok(Arc::new(move || -> Box<dyn Handler> {
             Box::new(Dispatcher::new(&context.service, &methods, envelope.server(&context)))

@@ -74,7 +74,7 @@ pub struct Answered<'a> {
     pub is_item: bool,
     /// Bytes that the codec read.
     pub encoded_bytes: usize,
-    /// When the message was delivered, before it was decoded ([`now_ns`]).
+    /// When the messages of this poll began to be delivered, before any was decoded ([`now_ns`]).
     pub received_ns: u64,
 }
 
@@ -102,6 +102,7 @@ pub struct Session {
     methods: Rc<[MethodCodecs]>,
     calls: Calls,
     status_ends_calls: bool,
+    metadata: std::sync::Arc<[(String, String)]>,
     body: Vec<u8>,
     values: Vec<Value>,
     outbox: Vec<Posted>,
@@ -155,6 +156,7 @@ impl Session {
             methods: Rc::clone(methods),
             calls: Calls { open, free: (0..in_flight).rev().collect() },
             status_ends_calls: context.carries.status,
+            metadata: std::sync::Arc::clone(&protocol.reach.metadata),
             body: Vec::new(),
             values: Vec::new(),
             outbox: Vec::new(),
@@ -197,7 +199,7 @@ impl Session {
         let encoded_bytes = self.body.len() - head_bytes;
         self.envelope.end_call(&mut self.body);
         self.connection
-            .submit(Outgoing { id, method, metadata: &[], body: &mut self.body })
+            .submit(Outgoing { id, method, metadata: &self.metadata, body: &mut self.body })
             .map_err(call_error)?;
         self.calls.free.pop();
         *call = Open { id, in_use: true, method, held: None };
@@ -224,6 +226,7 @@ impl Session {
             values,
             outbox,
             hold: *status_ends_calls,
+            received_ns: None,
         };
         let polled = connection.poll(cx, &mut |delivery| receiver.take(delivery, sink));
         if let Poll::Ready(error) = polled {
@@ -302,11 +305,14 @@ struct Receiver<'s> {
     outbox: &'s mut Vec<Posted>,
     /// Answers wait for the transport's status.
     hold: bool,
+    /// When the first message of this poll was delivered: a clock read for each would cost as much as
+    /// decoding a small answer.
+    received_ns: Option<u64>,
 }
 
 impl Receiver<'_> {
     fn take(&mut self, delivery: Delivery<'_>, sink: &mut dyn FnMut(Answered<'_>)) {
-        let received_ns = now_ns();
+        let received_ns = *self.received_ns.get_or_insert_with(now_ns);
         match delivery {
             Delivery::Message { id, body } => match self.envelope.open(id, body, received_ns, self.outbox) {
                 Ok(opened) => self.opened(opened, received_ns, sink),

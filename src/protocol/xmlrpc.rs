@@ -20,8 +20,11 @@
 mod client;
 mod document;
 mod escape;
+mod inspect;
 mod multicall;
 mod server;
+
+pub(super) use inspect::introspect;
 
 use std::sync::Arc;
 
@@ -66,7 +69,7 @@ impl Envelope for XmlRpc {
         for method in &service.methods {
             let name = &method.method.name;
             let what = if method.stream_items.is_some() {
-                "a stream"
+                "streams"
             } else if name.chars().any(|character| !escape::is_carried(character)) {
                 "a method name with a character that XML has no place for"
             } else if OWN_METHODS.contains(&&**name) {

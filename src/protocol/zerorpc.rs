@@ -21,8 +21,11 @@
 mod channels;
 mod client;
 mod event;
+mod inspect;
 mod introspect;
 mod server;
+
+pub(super) use inspect::introspect as ask;
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Recording what a client measures: histograms per method and kind in one-second intervals,
-//! counts of errors and wrong answers.
+//! Recording what a client measures: histograms per method and kind in intervals of a second (finer
+//! in rounds below eight seconds), counts of errors and wrong answers.
 //!
 //! Recording a call allocates nothing and takes a few tens of nanoseconds; memory does not grow with
 //! the number of calls. This module imports `result` and `scenario` and knows no protocol and no clock: every
@@ -10,5 +10,5 @@ mod recorder;
 mod tally;
 
 pub use background::{Background, IntervalSink};
-pub use recorder::{Interval, Kinds, Recorder, Sample};
+pub use recorder::{Interval, IntervalLength, Kinds, Recorder, Sample};
 pub use tally::{CallBytes, Tally};

@@ -1,9 +1,10 @@
 //! Counts of calls, errors and wrong answers, and bytes, per method.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::result::{ErrorExample, MethodCounts, WrongAnswer};
-use crate::rpc::{CallError, ErrorClass, Value};
+use crate::rpc::{CallError, ErrorClass};
 
 /// How many different errors and wrong answers are kept as examples.
 const MAX_EXAMPLES: usize = 8;
@@ -33,6 +34,8 @@ pub struct CallBytes {
     pub payload_request: u64,
     /// The information in the answer.
     pub payload_response: u64,
+    /// The items of a stream; `None` where the method does not stream.
+    pub items: Option<u64>,
 }
 
 impl Tally {
@@ -55,12 +58,20 @@ impl Tally {
             counts.response_encoded_bytes += bytes.encoded_response;
             counts.request_payload_bytes += bytes.payload_request;
             counts.response_payload_bytes += bytes.payload_response;
+            if let Some(items) = bytes.items {
+                *counts.items.get_or_insert(0) += items;
+            }
         }
     }
 
     /// Counts a call with a wrong answer.
-    pub fn wrong(&mut self, method: usize, bytes: CallBytes, expected: &Value, found: &Value) {
+    pub fn wrong(&mut self, method: usize, bytes: CallBytes, expected: &dyn Debug, found: &dyn Debug) {
         self.good(method, bytes);
+        self.wrong_answer(method, expected, found);
+    }
+
+    /// Counts a wrong answer of a call that is counted elsewhere: a stream goes on after a wrong item.
+    pub fn wrong_answer(&mut self, method: usize, expected: &dyn Debug, found: &dyn Debug) {
         if let Some(counts) = self.methods.get_mut(method) {
             counts.wrong_answers += 1;
         }
@@ -124,6 +135,9 @@ impl Tally {
             mine.response_encoded_bytes += theirs.response_encoded_bytes;
             mine.request_payload_bytes += theirs.request_payload_bytes;
             mine.response_payload_bytes += theirs.response_payload_bytes;
+            if let Some(items) = theirs.items {
+                *mine.items.get_or_insert(0) += items;
+            }
             for (class, count) in theirs.errors {
                 *mine.errors.entry(class).or_default() += count;
             }
@@ -139,7 +153,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::Fault;
+    use crate::rpc::{Fault, Value};
 
     fn tally() -> Tally {
         Tally::new(&Arc::from([Arc::from("ping")]))
@@ -161,12 +175,13 @@ mod tests {
     fn merging_adds_up() {
         let (mut one, mut two) = (tally(), tally());
         one.good(0, CallBytes { encoded_request: 5, ..CallBytes::default() });
-        two.good(0, CallBytes { encoded_request: 7, ..CallBytes::default() });
+        two.good(0, CallBytes { encoded_request: 7, items: Some(3), ..CallBytes::default() });
         two.wrong(0, CallBytes::default(), &Value::Nil, &Value::Int(1));
         two.failed(0, &CallError::Timeout { after_ms: 1 });
         one.merge(two);
         let counts = &one.methods[0];
         assert_eq!((counts.calls, counts.wrong_answers, counts.request_encoded_bytes), (3, 1, 12));
+        assert_eq!(counts.items, Some(3));
         assert_eq!(counts.errors[&ErrorClass::Timeout], 1);
         assert_eq!(one.wrong_answers[0].found, "Int(1)");
     }

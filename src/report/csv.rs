@@ -1,7 +1,10 @@
 //! One row per cell with every figure, and one per round if asked for. RFC 4180, in base units.
+//!
+//! Methods that stream have a file of their own, a row per cell and method; it is there only where a
+//! method streams.
 
 use super::{Format, Input, ReportError, ReportFile, one_file};
-use crate::result::{CellResult, Figures, LoadRecord, MessageBytes, Quantiles, Verdict};
+use crate::result::{CellResult, Figures, LoadRecord, MessageBytes, MethodResult, Quantiles, Verdict};
 use crate::rpc::ErrorClass;
 
 pub(super) const FORMAT: Format = Format {
@@ -10,6 +13,8 @@ pub(super) const FORMAT: Format = Format {
     file_name: "report.csv",
     render,
 };
+
+const STREAMS_FILE: &str = "report-streams.csv";
 
 /// A row as pairs of a column's name and its text, so that names and values cannot part.
 type Row = Vec<(String, String)>;
@@ -24,14 +29,42 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
             }
         }
     }
+    let mut files = one_file(FORMAT.file_name, table(&rows));
+    let cells = input.run.cells.iter();
+    let streams: Vec<Row> = cells
+        .flat_map(|cell| cell.figures.methods.iter().filter_map(|(name, of)| stream_row(cell, name, of)))
+        .collect();
+    if !streams.is_empty() {
+        files.push(ReportFile { name: STREAMS_FILE.to_owned(), bytes: table(&streams).into_bytes() });
+    }
+    Ok(files)
+}
+
+fn table(rows: &[Row]) -> String {
     let mut text = String::new();
     if let Some(first) = rows.first() {
         push_record(&mut text, first.iter().map(|(name, _)| &**name));
     }
-    for row in &rows {
+    for row in rows {
         push_record(&mut text, row.iter().map(|(_, value)| &**value));
     }
-    Ok(one_file(FORMAT.file_name, text))
+    text
+}
+
+fn stream_row(cell: &CellResult, name: &str, method: &MethodResult) -> Option<Row> {
+    let (items, first) = (method.items?, method.first_item_ns?);
+    let mut row = Row::new();
+    let mut add = |name: &str, value: String| row.push((name.to_owned(), value));
+    add("backend", cell.backend.clone());
+    add("point", cell.point.clone());
+    add("method", name.to_owned());
+    add("verdict", word(cell.verdict.status));
+    add("calls", method.calls.to_string());
+    add("items", items.to_string());
+    add("items_per_s", field(method.items_per_s));
+    add_quantiles(&mut add, "first_item", &first);
+    add_quantiles(&mut add, "service", &method.service_ns);
+    Some(row)
 }
 
 fn push_record<'a>(text: &mut String, fields: impl Iterator<Item = &'a str>) {

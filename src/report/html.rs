@@ -5,7 +5,7 @@ use askama::Template;
 use super::charts::{Bar, Frame, Line, Part, bars, line_of, spectrum};
 use super::sentences::machine;
 use super::text::{block, line};
-use super::view::{Figure, Group, NOTHING, Row, View, bytes_text, nanoseconds, times, view};
+use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, View, bytes_text, nanoseconds, times, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 use crate::analysis::{count, duration_ns, rate_per_s};
 use crate::result::{CellResult, Kind, LoadModel, MessageBytes, ReasonKind};
@@ -46,6 +46,7 @@ struct PageGroup<'a> {
     /// The percentiles behind the chart.
     details: Vec<Vec<String>>,
     methods: Vec<Vec<String>>,
+    streams: Vec<Vec<String>>,
 }
 
 /// A chart with its legend.
@@ -154,6 +155,14 @@ fn page_group<'a>(
         charts,
         details: group.rows.iter().filter_map(|row| Some(detail_row(row, cell_of(row)?))).collect(),
         methods,
+        streams: group
+            .streams
+            .iter()
+            .map(|row| {
+                let names = [&row.backend, &row.method].map(|name| line(name, MAX_NAME));
+                names.into_iter().chain(row.figures.iter().cloned()).collect()
+            })
+            .collect(),
     })
 }
 

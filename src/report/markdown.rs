@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::markdown;
-use super::view::{Figure, Group, Row, View, view};
+use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 
 pub(super) const FORMAT: Format =
@@ -73,9 +73,20 @@ fn push_group(text: &mut Limited, group: &Group) {
     for row in &group.rows {
         text.push(&table_row(row));
     }
+    if !group.streams.is_empty() {
+        text.push(&format!("\n| {} |\n|:--|:--|--:|--:|--:|--:|--:|--:|\n", STREAM_COLUMNS.join(" | ")));
+    }
+    for row in &group.streams {
+        text.push(&stream_row(row));
+    }
     for remark in &group.remarks {
         text.push(&format!("\n{}\n", markdown(remark, MAX_SENTENCE)));
     }
+}
+
+fn stream_row(row: &StreamRow) -> String {
+    let names = [&row.backend, &row.method].map(|name| markdown(name, MAX_NAME));
+    format!("| {} | {} |\n", names.join(" | "), row.figures.join(" | "))
 }
 
 fn table_row(row: &Row) -> String {

@@ -62,6 +62,7 @@ fn verdict_on(run: &RunResult, ranking: &Ranking) -> String {
             Some(standing) => {
                 format!("{at}{} has a median of {}.", name(standing.cell), p50(standing))
             }
+            None if at.is_empty() => String::from("No back end is ranked; see below why."),
             None => format!("{at}no back end is ranked; see below why."),
         },
     }

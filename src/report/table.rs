@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::text::line;
-use super::view::{Figure, Group, NOTHING, Row, View, view};
+use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 
 pub(super) const FORMAT: Format =
@@ -34,18 +34,38 @@ fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
     let columns = usize::from(input.options.columns);
     let point = if group.point.is_empty() { String::new() } else { format!("{}: ", line(&group.point, 40)) };
     wrap(text, &format!("{point}{}; {}", group.times, group.load), "", columns);
+    let rows = group.rows.iter().map(cells).collect();
+    write_table(text, &HEADER, rows, 1..=8, input);
+    if !group.streams.is_empty() {
+        text.push('\n');
+        let rows = group.streams.iter().map(stream_cells).collect();
+        write_table(text, &STREAM_COLUMNS, rows, 2..=7, input);
+    }
+    for remark in &group.remarks {
+        wrap(text, remark, "  ", columns);
+    }
+    text.push('\n');
+}
+
+fn write_table(
+    text: &mut String,
+    header: &[&str],
+    rows: Vec<Vec<Cell>>,
+    figures: std::ops::RangeInclusive<usize>,
+    input: &Input<'_>,
+) {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(input.options.columns)
-        .set_header(HEADER);
-    for row in &group.rows {
-        table.add_row(cells(row));
+        .set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
-        if (1..=8).contains(&index) {
+        if figures.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -56,10 +76,11 @@ fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
         text.push_str(&rendered);
     }
     text.push('\n');
-    for remark in &group.remarks {
-        wrap(text, remark, "  ", columns);
-    }
-    text.push('\n');
+}
+
+fn stream_cells(row: &StreamRow) -> Vec<Cell> {
+    let names = [&row.backend, &row.method].map(|name| Cell::new(line(name, MAX_NAME)));
+    names.into_iter().chain(row.figures.iter().map(Cell::new)).collect()
 }
 
 fn cells(row: &Row) -> Vec<Cell> {

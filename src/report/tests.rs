@@ -1,3 +1,5 @@
+//! Every format: as it was (snapshots), and unharmed by the texts of strangers.
+
 use super::fixture::{HOSTILE, hostile_run, run, small_run};
 use super::*;
 
@@ -129,4 +131,33 @@ fn an_unknown_format_is_told_the_known_ones() {
     let (run, histograms) = small_run();
     let error = render("pdf", &run, &histograms).unwrap_err().to_string();
     assert_eq!(error, "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html");
+}
+
+#[test]
+fn streams_have_a_short_table_of_their_own_in_every_format_for_people() {
+    let (mut run, histograms) = small_run();
+    assert!(!text("table", &(run.clone(), histograms.clone())).contains("items/call"));
+    let cell = &mut run.cells[0];
+    let mut feed = cell.figures.methods["echo"].clone();
+    feed.items = Some(feed.calls * 1_000);
+    feed.items_per_s = Some(51_234.0);
+    feed.first_item_ns =
+        Some(crate::result::Quantiles { samples: feed.calls, p50: Some(157_000), ..feed.service_ns });
+    cell.figures.methods.insert(HOSTILE[0].into(), feed);
+    let result = (run, histograms);
+    for format in ["table", "md", "html"] {
+        let told = text(format, &result);
+        for part in ["items/call", "157 µs", "51.2 k/s", "1000"] {
+            assert!(told.contains(part), "{format} without {part}: {told}");
+        }
+        assert!(format == "table" || !told.contains("<script>"), "{format}");
+    }
+    let files = render_files("csv", &result.0, &result.1, Options::default()).unwrap();
+    assert_eq!(
+        files.iter().map(|file| &*file.name).collect::<Vec<_>>(),
+        ["report.csv", "report-streams.csv"]
+    );
+    let streams = String::from_utf8(files[1].bytes.clone()).unwrap();
+    assert!(streams.starts_with("backend,point,method,verdict,calls,items,items_per_s,first_item_min_ns"));
+    assert_eq!(streams.lines().count(), 2);
 }

@@ -2,7 +2,7 @@
 
 use super::sentences::{gate_line, headline, invalid, load_in_words, notes};
 use crate::analysis::{Ranking, Standing, count, duration_ns, rank, rate_per_s, three_digits};
-use crate::result::{CellResult, Figures, LoadModel, Quantiles, RunResult, Status};
+use crate::result::{CellResult, Figures, LoadModel, MethodResult, Quantiles, RunResult, Status};
 
 /// What stands for a figure that was not measured.
 pub(super) const NOTHING: &str = "–";
@@ -50,7 +50,22 @@ pub(super) struct Group {
     /// Why its cells are not ranked, or who ties.
     pub remarks: Vec<String>,
     pub rows: Vec<Row>,
+    /// The methods that stream.
+    pub streams: Vec<StreamRow>,
 }
+
+/// A method of a cell that answers with a stream of items.
+pub(super) struct StreamRow {
+    pub backend: String,
+    pub method: String,
+    /// [`STREAM_COLUMNS`] after the first two.
+    pub figures: [String; 6],
+}
+
+/// What is told of a stream. Times run from the call's start; the last item is there when the stream
+/// has ended.
+pub(super) const STREAM_COLUMNS: [&str; 8] =
+    ["back end", "method", "items/call", "first p50", "first p99", "items/s", "last p50", "last p99"];
 
 /// A cell.
 pub(super) struct Row {
@@ -130,6 +145,11 @@ fn group(run: &RunResult, ranking: &Ranking) -> Group {
         .filter_map(|standing| Some(row(standing, run.cells.get(standing.cell)?)))
         .collect();
     mark_best(run, &mut rows);
+    let streams = rows
+        .iter()
+        .filter_map(|row| run.cells.get(row.cell))
+        .flat_map(|cell| cell.figures.methods.iter().filter_map(|of| stream_row(cell, of.0, of.1)))
+        .collect();
     Group {
         point: ranking.point.clone(),
         load: load_in_words(&ranking.load),
@@ -139,7 +159,27 @@ fn group(run: &RunResult, ranking: &Ranking) -> Group {
         },
         remarks,
         rows,
+        streams,
     }
+}
+
+fn stream_row(cell: &CellResult, name: &str, method: &MethodResult) -> Option<StreamRow> {
+    let (items, first) = (method.items?, method.first_item_ns?);
+    let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
+    let per_call = (method.calls > 0).then(|| three_digits(items as f64 / method.calls as f64));
+    Some(StreamRow {
+        backend: cell.backend.clone(),
+        method: name.to_owned(),
+        figures: [
+            per_call,
+            nanoseconds(first.p50),
+            nanoseconds(first.p99),
+            method.items_per_s.map(rate_per_s),
+            nanoseconds(method.service_ns.p50),
+            nanoseconds(method.service_ns.p99),
+        ]
+        .map(or_nothing),
+    })
 }
 
 fn row(standing: &Standing, cell: &CellResult) -> Row {

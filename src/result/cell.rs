@@ -129,6 +129,16 @@ pub struct MethodResult {
     pub service_ns: Quantiles,
     /// Message sizes; framed and wire are known for all methods together only.
     pub bytes_per_call: BytesPerCall,
+    /// Of a stream: its first item was decoded − start. Its service time is the time to its end. Null
+    /// where the method does not stream.
+    #[serde(default)]
+    pub first_item_ns: Option<Quantiles>,
+    /// Items of the answered streams together.
+    #[serde(default)]
+    pub items: Option<u64>,
+    /// How fast one stream delivers: its items per second of its service time, over all streams.
+    #[serde(default)]
+    pub items_per_s: Option<f64>,
 }
 
 /// One round of a cell.

@@ -193,6 +193,13 @@ pub struct Figures {
     pub opening_ns: Option<OpeningTime>,
     /// Calls that the generator released late: by more than the limit of a `client-limited` verdict.
     pub late: Option<u64>,
+    /// Calls that found no free slot when they were ready; null in a closed loop.
+    #[serde(default)]
+    pub waited_calls: Option<u64>,
+    /// Processor time that the pacer spun until calls were due, in nanoseconds: part of the client's,
+    /// and none of the protocol's. Null in a closed loop.
+    #[serde(default)]
+    pub spun_ns: Option<u64>,
     /// The most calls that were due and had no slot yet.
     pub backlog: Option<u64>,
     /// The longest time in which the client process did not run, in nanoseconds.

@@ -36,11 +36,15 @@ pub enum Kind {
     Lag,
     /// A stage of sampled calls; the tag's first part is the stage's name.
     Stage,
+    /// Of a stream: its first item is decoded − start.
+    #[serde(rename = "first_item")]
+    FirstItem,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 5] = [Kind::Response, Kind::Service, Kind::Wait, Kind::Lag, Kind::Stage];
+    pub const ALL: [Kind; 6] =
+        [Kind::Response, Kind::Service, Kind::Wait, Kind::Lag, Kind::Stage, Kind::FirstItem];
 
     /// The name in tags.
     #[must_use]
@@ -51,6 +55,7 @@ impl Kind {
             Kind::Wait => "wait",
             Kind::Lag => "lag",
             Kind::Stage => "stage",
+            Kind::FirstItem => "first_item",
         }
     }
 

@@ -30,4 +30,6 @@ pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
     rfc3339_ms,
 };
-pub use store::{CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run};
+pub use store::{
+    CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
+};

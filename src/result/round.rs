@@ -56,8 +56,10 @@ pub struct MethodCounts {
     pub request_encoded_bytes: u64,
     /// Sum of the payload of the answers.
     pub response_payload_bytes: u64,
-    /// Sum of the encoded answers.
+    /// Sum of the encoded answers; of a stream's items.
     pub response_encoded_bytes: u64,
+    /// Items of the answered calls; null where the method does not stream.
+    pub items: Option<u64>,
 }
 
 /// Bytes over all connections in the measured interval; null where they were not counted.
@@ -128,6 +130,9 @@ pub struct StageLog {
 pub struct RoundResult {
     /// When the measured interval began: RFC 3339, UTC, milliseconds.
     pub started_at: String,
+    /// When the schedule of an open loop began, on the machine's monotonic clock: call i was due at this
+    /// time plus the i-th offset of the schedule. Null in a closed loop.
+    pub begun_ns: Option<u64>,
     /// From the first due time until the last call was done.
     pub elapsed_ns: u64,
     /// The length of the measured interval: from the first due time until the last one could be.
@@ -168,15 +173,22 @@ pub struct RoundResult {
     pub backlog: Option<u64>,
     /// Calls that the generator released more than 200 µs late; null in a closed loop.
     pub late: Option<u64>,
+    /// Processor time that the pacer spent on spinning until calls were due: part of the client's, and
+    /// none of the protocol's. Null in a closed loop.
+    pub spun_ns: Option<u64>,
     /// Why the client ended the round before its time; null where it did not.
     pub gave_up: Option<String>,
+    /// What befell the round beside its calls, such as the server's death, with its last words; null
+    /// where nothing did. The calls until then are part of the result.
+    pub mishap: Option<String>,
     /// The largest gap in the generator's own heartbeat.
     pub client_stopped_ns: Option<u64>,
     /// The longest time in which the server did not run.
     pub server_stopped_ns: Option<u64>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,
-    /// The interval log with the response, service, wait and lag histograms of every method.
+    /// The interval log with the response, service, wait and lag histograms of every method, and the
+    /// times to the first item of streams.
     pub hlog: String,
 }
 

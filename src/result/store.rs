@@ -250,8 +250,12 @@ impl Store {
     }
 }
 
-/// Writes beside the file and renames, so that a reader sees the old file or the new one.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+/// Writes beside the file and renames, so that a reader sees the old file or the new one, and a full
+/// disk leaves no half of it.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".part");
     let unfinished = PathBuf::from(unfinished);

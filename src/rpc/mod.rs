@@ -6,6 +6,7 @@
 
 mod choice;
 mod error;
+mod plain_json;
 pub mod random;
 mod service;
 mod service_file;
@@ -16,7 +17,8 @@ mod value;
 pub(crate) use choice::named_choice;
 pub use choice::{Arrivals, ConnectionMode, Idle, Placement};
 pub use error::{CallError, ErrorClass, Fault, FaultKind};
-pub use service::{Answer, Compute, Delay, Hold, Outcome, Service, ServiceMethod, Stall};
+pub use plain_json::PlainJsonError;
+pub use service::{Answer, Compute, Delay, Hold, How, Outcome, Service, ServiceMethod, Stall};
 pub use service_file::{ServiceFileError, from_json, to_json};
 pub use types::{Field, Method, Type, TypeMismatch, civil, from_civil, parse_rfc3339, rfc3339};
 pub use value::{StructValue, Value};

@@ -63,8 +63,38 @@ pub struct Delay {
     pub hold: Hold,
     /// Times at which every call waits.
     pub stall: Option<Stall>,
-    /// Whether the server computes (and answers nobody else on that thread) or sleeps.
-    pub busy: bool,
+    /// What the server does meanwhile.
+    pub how: How,
+}
+
+/// What a server does while a call takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It waits, and answers any number of other calls meanwhile.
+    #[default]
+    Sleep,
+    /// It computes, and answers nobody else on that thread.
+    Busy,
+    /// It waits, and serves one call at a time: the next one's time begins when this one's is over. The
+    /// line is the whole server's, over all its threads, connections and methods. A stall keeps a call
+    /// whose time would begin in it waiting until its end.
+    Serial,
+}
+
+impl How {
+    /// The names in scenario and service files.
+    pub const NAMES: &'static [&'static str] = &["sleep", "busy", "serial"];
+
+    /// Looks up a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Sleep, Self::Busy, Self::Serial]
+            .into_iter()
+            .zip(Self::NAMES)
+            .find(|(_, of)| **of == name)
+            .map(|(how, _)| how)
+    }
 }
 
 /// A distribution of service times, in nanoseconds.
@@ -102,8 +132,8 @@ pub struct Stall {
 pub struct Outcome {
     /// Wait this long before the answer, in nanoseconds.
     pub hold_ns: u64,
-    /// Compute instead of sleeping.
-    pub busy: bool,
+    /// What the server does meanwhile.
+    pub how: How,
     /// The fault to answer with, if any.
     pub fault: Option<Fault>,
 }
@@ -115,21 +145,21 @@ impl Service {
         self.methods.iter().position(|method| &*method.method.name == name)
     }
 
-    /// Decides how call `ordinal` (counted by the server) of a method behaves, at `now_ns` after
-    /// the server's start.
+    /// Decides how call `ordinal` (counted by the server) of a method behaves whose time begins at
+    /// `now_ns` after the server's start.
     #[must_use]
     pub fn decide(&self, method: &ServiceMethod, ordinal: u64, now_ns: u64) -> Outcome {
         if method.delay.is_none() && method.fail_rate <= 0.0 {
-            return Outcome { hold_ns: 0, busy: false, fault: None };
+            return Outcome { hold_ns: 0, how: How::Sleep, fault: None };
         }
         let mut random = Random::labelled(self.seed, "service").at(ordinal);
         let fails = random.unit() < method.fail_rate;
         let fault = fails.then(|| Fault::new(FaultKind::Application, "this call fails on purpose"));
-        let (hold_ns, busy) = match method.delay {
-            None => (0, false),
-            Some(delay) => (delay.draw(&mut random, now_ns), delay.busy),
+        let (hold_ns, how) = match method.delay {
+            None => (0, How::Sleep),
+            Some(delay) => (delay.draw(&mut random, now_ns), delay.how),
         };
-        Outcome { hold_ns, busy, fault }
+        Outcome { hold_ns, how, fault }
     }
 }
 
@@ -146,7 +176,7 @@ impl Answer {
 }
 
 impl Delay {
-    /// Draws the time of a call that arrives at `now_ns` after the server's start.
+    /// Draws the time of a call that begins at `now_ns` after the server's start.
     #[must_use]
     pub fn draw(&self, random: &mut Random, now_ns: u64) -> u64 {
         let stalled_ns = match self.stall {
@@ -189,7 +219,7 @@ mod tests {
     #[test]
     fn a_stall_holds_every_call_until_its_end() {
         let stall = Stall { every_ns: 2_000, for_ns: 200 };
-        let delay = Delay { hold: Hold::Fixed(10), stall: Some(stall), busy: false };
+        let delay = Delay { hold: Hold::Fixed(10), stall: Some(stall), how: How::Sleep };
         let mut random = Random::new(1);
         assert_eq!(delay.draw(&mut random, 0), 10);
         assert_eq!(delay.draw(&mut random, 1_799), 10);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::service::Stall;
-use super::{Answer, Delay, Field, Hold, Method, Service, ServiceMethod, Type, Value};
+use super::{Answer, Delay, Field, Hold, How, Method, Service, ServiceMethod, Type, Value};
 
 /// A service file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -100,14 +100,6 @@ struct StallFile {
     r#for: u64,
 }
 
-#[derive(Default, Serialize, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum How {
-    #[default]
-    Sleep,
-    Busy,
-}
-
 /// Writes the service file.
 ///
 /// # Errors
@@ -180,7 +172,7 @@ fn from_file(name: &str, file: MethodFile) -> Result<ServiceMethod, ServiceFileE
 }
 
 fn time_file(delay: Delay) -> TimeFile {
-    let mut file = TimeFile { how: if delay.busy { How::Busy } else { How::Sleep }, ..TimeFile::default() };
+    let mut file = TimeFile { how: delay.how, ..TimeFile::default() };
     match delay.hold {
         Hold::Fixed(ns) => file.fixed_ns = Some(ns),
         Hold::Uniform(min, max) => file.uniform_ns = Some((min, max)),
@@ -211,7 +203,7 @@ fn from_time(file: TimeFile) -> Option<Delay> {
         _ => return None,
     };
     let stall = file.stall_ns.map(|stall| Stall { every_ns: stall.every, for_ns: stall.r#for });
-    Some(Delay { hold, stall, busy: file.how == How::Busy })
+    Some(Delay { hold, stall, how: file.how })
 }
 
 #[cfg(test)]
@@ -240,12 +232,13 @@ mod tests {
                 method(
                     "a",
                     Answer::Value(Value::Text("lqz nb".into())),
-                    Some(Delay { hold: Hold::Exponential(1_000_000), stall, busy: true }),
+                    Some(Delay { hold: Hold::Exponential(1_000_000), stall, how: How::Serial }),
                 ),
             ],
         };
         let json = to_json(&service).unwrap();
         assert!(json.contains(r#""exponential_ns": 1000000"#), "{json}");
+        assert!(json.contains(r#""how": "serial""#), "{json}");
         assert_eq!(from_json(&json).unwrap(), service);
     }
 

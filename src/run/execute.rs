@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::describe::describe;
 use super::interrupt::Interrupt;
 use super::plan::{Cell, Plan};
-use super::round::{FinishedRound, RoundError, run_round};
-use crate::analysis::{self, Limits, RoundInput, cell_from_rounds, evaluate_gates};
+use super::round::{FinishedRound, RoundError, run_round, try_start};
+use crate::analysis::{self, Limits, Outcome, RoundInput, cell_from_rounds, evaluate_gates};
 use crate::host::{self, HostError};
 use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
@@ -44,9 +44,28 @@ pub enum RunError {
         /// What is missing, and how to get it.
         source: HostError,
     },
-    /// The result cannot be written.
+    /// The run's folder cannot be made or written; nothing was measured.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A result could not be written after rounds were measured: the disk is full, mostly.
+    #[error("{source}; the run was ended, and the rounds that it finished before are in {}", dir.display())]
+    Lost {
+        /// The run's folder.
+        dir: PathBuf,
+        /// What could not be written.
+        source: StoreError,
+    },
+}
+
+impl RunError {
+    /// The exit code: what was lost after measuring is an invalid measurement.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Missing { .. } | Self::Store(_) => Outcome::Usage.code(),
+            Self::Lost { .. } => Outcome::Invalid.code(),
+        }
+    }
 }
 
 /// A run that was carried out.
@@ -63,6 +82,7 @@ pub struct FinishedRun {
 /// A round that was tried.
 struct Tried {
     order: u64,
+    implementation: Option<String>,
     histograms: Option<String>,
     outcome: Result<RoundResult, Reason>,
 }
@@ -85,12 +105,16 @@ pub fn execute(
             .insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
     }
     look_for_commands(plan, options, &folder, &mut skipped)?;
+    if options.require_all {
+        start_optional_ones(plan, &folder, interrupt)?;
+    }
     let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let started_ms = i64::try_from(started.as_millis()).unwrap_or(i64::MAX);
     let mut store = match &options.out {
         Some(dir) => Store::create(dir)?,
         None => Store::create_in(Path::new("reports"), &plan.scenario.file_stem, started_ms / 1_000)?,
     };
+    let dir = store.dir().to_owned();
     let mut run = blank(plan, options, started_ms);
     let mut tried: Vec<Vec<Tried>> = plan.cells.iter().map(|_| Vec::new()).collect();
     // The parent stays away from the measured cores where it can.
@@ -106,11 +130,14 @@ pub fn execute(
             continue;
         }
         progress.begins(&label(cell), order + 1, plan.order.len());
+        let mut implementation = None;
         let outcome = match hopeless(&tried[index]) {
             Some(reason) => Err(reason),
             None => match run_round(cell, &plan.service, &folder, interrupt) {
-                Ok(FinishedRound { result, mishap: None }) => Ok(result),
-                Ok(FinishedRound { mishap: Some(reason), .. }) => Err(reason),
+                Ok(FinishedRound { result, implementation: said }) => {
+                    implementation = said;
+                    Ok(result)
+                }
                 Err(RoundError::Interrupted) => break,
                 Err(RoundError::Host(error))
                     if error.is_missing() && cell.backend.optional && !options.require_all =>
@@ -126,22 +153,29 @@ pub fn execute(
         let histograms = match &outcome {
             Ok(result) => {
                 let key = CellKey { backend: cell.backend.name.clone(), point: cell.point.label.clone() };
-                Some(store.write_round(&key, u64::from(round) + 1, result)?)
+                Some(store.write_round(&key, u64::from(round) + 1, result).map_err(lost(&dir))?)
             }
             Err(_) => None,
         };
-        let note = outcome.as_ref().err().map(|reason| reason.detail.clone());
-        tried[index].push(Tried { order: order as u64, histograms, outcome });
+        let note = match &outcome {
+            Ok(result) => result.mishap.clone(),
+            Err(reason) => Some(reason.detail.clone()),
+        };
+        tried[index].push(Tried { order: order as u64, implementation, histograms, outcome });
         progress.ended(note.as_deref());
         assemble(&mut run, plan, &tried, &skipped, Some(index));
         run.interrupted = true;
-        store.write_run(&run)?;
+        store.write_run(&run).map_err(lost(&dir))?;
     }
     run.interrupted = interrupt.is_set();
     assemble(&mut run, plan, &tried, &skipped, None);
-    store.write_run(&run)?;
+    store.write_run(&run).map_err(lost(&dir))?;
     let interrupted = run.interrupted;
-    Ok(FinishedRun { result: run, dir: store.dir().to_owned(), interrupted })
+    Ok(FinishedRun { result: run, dir, interrupted })
+}
+
+fn lost(dir: &Path) -> impl FnOnce(StoreError) -> RunError {
+    |source| RunError::Lost { dir: dir.to_owned(), source }
 }
 
 /// The name of a cell for people.
@@ -173,6 +207,27 @@ fn look_for_commands(
     Ok(())
 }
 
+/// Starts every optional foreign server once: a package that is missing is found by nothing else, and
+/// where all are required it must be known before anything is measured.
+fn start_optional_ones(plan: &Plan, folder: &Path, interrupt: &Interrupt) -> Result<(), RunError> {
+    let mut seen: Vec<&str> = Vec::new();
+    for cell in &plan.cells {
+        let backend = &cell.backend;
+        if !backend.optional || backend.command.is_none() || seen.contains(&&*backend.name) {
+            continue;
+        }
+        seen.push(&backend.name);
+        match try_start(cell, &plan.service, folder, interrupt) {
+            Err(RoundError::Host(source)) if source.is_missing() => {
+                return Err(RunError::Missing { backend: backend.name.clone(), source });
+            }
+            // Whatever else is wrong with it, its rounds will say.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn missing(backend: &str, error: &HostError) -> Skipped {
     let (why, how) = match error {
         HostError::MissingPeer { what, how_to_get_it } => {
@@ -186,6 +241,8 @@ fn missing(backend: &str, error: &HostError) -> Skipped {
     Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
 }
 
+const NOT_TRIED: &str = "not tried again";
+
 /// A server that could not be started twice is not tried again: each attempt may take its whole
 /// time-out.
 fn hopeless(tried: &[Tried]) -> Option<Reason> {
@@ -193,8 +250,12 @@ fn hopeless(tried: &[Tried]) -> Option<Reason> {
     let last = tried.last()?;
     match &last.outcome {
         Err(reason) if failed >= 2 && failed == tried.len() => {
-            let first_line = reason.detail.lines().next().unwrap_or_default();
-            let detail = format!("not tried again after {failed} failures: {first_line}");
+            let detail = if reason.detail.starts_with(NOT_TRIED) {
+                reason.detail.clone()
+            } else {
+                let first_line = reason.detail.lines().next().unwrap_or_default();
+                format!("{NOT_TRIED} after {failed} failures: {first_line}")
+            };
             Some(Reason { kind: ReasonKind::Failed, detail })
         }
         _ => None,
@@ -243,7 +304,10 @@ fn assemble(
         if is_skipped {
             continue;
         }
-        let known = kept.next().filter(|known| known.backend == cell.backend.name && changed != Some(index));
+        let is_same = |known: &CellResult| {
+            known.backend == cell.backend.name && known.point == cell.point.label && changed != Some(index)
+        };
+        let known = kept.next().filter(is_same);
         cells.push(match (known, changed) {
             (Some(known), Some(_)) => known,
             _ => judged(cell, &tried[index], &limits),
@@ -265,7 +329,12 @@ fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
             outcome: round.outcome.as_ref().map_err(Reason::clone),
         })
         .collect();
-    cell_from_rounds(describe(cell), &inputs, limits)
+    let mut description = describe(cell);
+    // What the server calls itself says more than its command.
+    if let Some(said) = tried.iter().find_map(|round| round.implementation.clone()) {
+        description.implementation = Some(said);
+    }
+    cell_from_rounds(description, &inputs, limits)
 }
 
 /// The outcome of a run for the exit code; an interrupted one has its own.

@@ -29,6 +29,12 @@ impl Interrupt {
         Ok(interrupt)
     }
 
+    /// The flag itself, for whoever waits below this module.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether it has come.
     #[must_use]
     pub fn is_set(&self) -> bool {

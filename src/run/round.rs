@@ -9,8 +9,8 @@ use super::plan::Cell;
 use super::spec::RoundSpec;
 use crate::host::server::{self, READY_TIMEOUT, RunningServer, ServerCommand, ServerSpec};
 use crate::host::{Child, ChildSpec, HostError, own_binary};
-use crate::protocol::call_once;
-use crate::result::{Reason, ReasonKind, RoundResult};
+use crate::protocol::OneCall;
+use crate::result::RoundResult;
 use crate::rpc::{CallError, Service, to_json};
 use crate::scenario::{Amount, Generator, Hosting, LoadModel};
 use crate::transport;
@@ -59,11 +59,12 @@ pub enum RoundError {
 pub struct FinishedRound {
     /// What the client measured.
     pub result: RoundResult,
-    /// What went wrong beside the calls: the server died.
-    pub mishap: Option<Reason>,
+    /// What the server calls itself, where it says so.
+    pub implementation: Option<String>,
 }
 
-/// Runs one round of a cell.
+/// Runs one round of a cell. A server that dies under it is told in the result's `mishap`: what the
+/// client measured until then is kept.
 ///
 /// # Errors
 /// See [`RoundError`].
@@ -73,28 +74,39 @@ pub fn run_round(
     folder: &Path,
     interrupt: &Interrupt,
 ) -> Result<FinishedRound, RoundError> {
+    let OpenedRound { mut server, spec } = open_round(cell, service, folder, interrupt, None)?;
+    let mut result = run_client_process(&spec, interrupt, &mut |_| {})?;
+    result.mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
+    let implementation = server.and_then(|server| server.implementation);
+    Ok(FinishedRound { result, implementation })
+}
+
+/// A server that has answered its first call, and what its client will be told.
+pub(super) struct OpenedRound {
+    /// `None` where it is not ours to start.
+    pub(super) server: Option<RunningServer>,
+    pub(super) spec: RoundSpec,
+}
+
+/// Starts the server of a round. One of ours writes a record of its calls to `log` when it is ended.
+pub(super) fn open_round(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+    log: Option<&Path>,
+) -> Result<OpenedRound, RoundError> {
     let generator = Generator::new(&cell.workload);
-    let first = generator.warmup_call(0);
-    let mut ready = |address: &str| -> Result<(), String> {
-        if interrupt.is_set() {
-            return Err("interrupted".into());
-        }
-        let arguments = generator.arguments(first.method, first.variant);
-        match call_once(&cell.protocol, service, address, first.method, arguments, FIRST_CALL_LIMIT) {
-            // An error of the service is an answer of the server; what it means the round will say.
-            Ok(_) | Err(CallError::Remote(_)) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        }
-    };
-    let server = start_server(cell, service, folder, &mut ready);
+    let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
+    let server = start_server(cell, service, folder, log, &mut ready, interrupt);
     if interrupt.is_set() {
         return Err(RoundError::Interrupted);
     }
-    let mut server = server?;
+    let server = server?;
     let target = match (&server, &cell.backend.hosting) {
         (Some(server), _) => Some(server.address.clone()),
         (None, Hosting::External(url)) => {
-            await_external(&url.address, &url.url, &mut ready)?;
+            await_external(&url.address, &url.url, &mut ready, interrupt)?;
             Some(url.address.clone())
         }
         (None, _) => None,
@@ -111,17 +123,57 @@ pub fn run_round(
         write_batch: cell.write_batch,
         server_threads: cell.server_threads,
         server_pid: server.as_ref().map(|server| server.child.pid()),
+        break_pacer: false,
     };
-    let result = run_client_process(&spec, interrupt)?;
-    let mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
-    Ok(FinishedRound { result, mishap })
+    Ok(OpenedRound { server, spec })
+}
+
+/// Starts a cell's server, waits for its first answer and ends it.
+///
+/// # Errors
+/// See [`RoundError`].
+pub fn try_start(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> Result<(), RoundError> {
+    let generator = Generator::new(&cell.workload);
+    let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
+    start_server(cell, service, folder, None, &mut ready, interrupt).map(drop)
+}
+
+/// A real call to a server that has just been started; the error is why it is not ready.
+fn first_call(
+    cell: &Cell,
+    generator: &Generator,
+    service: &std::sync::Arc<Service>,
+    address: &str,
+    interrupt: &Interrupt,
+) -> Result<(), String> {
+    let first = generator.warmup_call(0);
+    let call = OneCall {
+        protocol: &cell.protocol,
+        service,
+        target: address,
+        method: first.method,
+        arguments: generator.arguments(first.method, first.variant),
+        timeout: FIRST_CALL_LIMIT,
+    };
+    match call.make_unless(&|| interrupt.is_set(), &mut |_| {}) {
+        // An error of the service is an answer of the server; what it means the round will say.
+        Ok(_) | Err(CallError::Remote(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn start_server(
     cell: &Cell,
     service: &Service,
     folder: &Path,
+    log: Option<&Path>,
     ready: &mut dyn FnMut(&str) -> Result<(), String>,
+    interrupt: &Interrupt,
 ) -> Result<Option<RunningServer>, RoundError> {
     let is_null = cell.protocol.transport.name() == transport::NULL;
     if is_null || cell.backend.hosting != Hosting::Subprocess {
@@ -129,7 +181,7 @@ fn start_server(
     }
     let command = match &cell.backend.command {
         Some(argv) => ServerCommand::Foreign { argv: argv.clone() },
-        None => ServerCommand::Ours { args: serve_arguments(cell) },
+        None => ServerCommand::Ours { args: serve_arguments(cell, log) },
     };
     let spec = ServerSpec {
         name: cell.backend.name.clone(),
@@ -138,12 +190,13 @@ fn start_server(
         service_json: to_json(service).map_err(|error| RoundError::Client(error.to_string()))?,
         folder: folder.to_owned(),
         ready_timeout: READY_TIMEOUT,
+        stop: interrupt.flag(),
     };
     Ok(Some(server::start(&spec, ready)?))
 }
 
 /// The arguments of `wirebench serve` for one of our own servers.
-fn serve_arguments(cell: &Cell) -> Vec<String> {
+fn serve_arguments(cell: &Cell, log: Option<&Path>) -> Vec<String> {
     let mut arguments: Vec<String> = ["serve", "--service-file", "{service}"].map(String::from).to_vec();
     let mut add = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
     match cell.protocol.name {
@@ -157,6 +210,9 @@ fn serve_arguments(cell: &Cell) -> Vec<String> {
     add("--write-batch", &cell.write_batch.to_string());
     add("--threads", &cell.server_threads.to_string());
     add("--idle", cell.point.load.idle.name());
+    if let Some(log) = log {
+        add("--log", &log.to_string_lossy());
+    }
     if cell.backend.xmlrpc_i8 {
         arguments.push("--xmlrpc-i8".into());
     }
@@ -167,12 +223,14 @@ fn await_external(
     address: &str,
     url: &str,
     ready: &mut dyn FnMut(&str) -> Result<(), String>,
+    interrupt: &Interrupt,
 ) -> Result<(), RoundError> {
     // Somebody else starts it: a few attempts bridge a restart, no more.
     let deadline = Instant::now() + FIRST_CALL_LIMIT;
     loop {
         match ready(address) {
             Ok(()) => return Ok(()),
+            Err(_) if interrupt.is_set() => return Err(RoundError::Interrupted),
             Err(reason) if Instant::now() >= deadline => {
                 return Err(RoundError::External { url: url.to_owned(), reason });
             }
@@ -182,21 +240,25 @@ fn await_external(
 }
 
 /// Whether the server has died under the round.
-fn died(server: &mut RunningServer, name: &str) -> Option<Reason> {
+fn died(server: &mut RunningServer, name: &str) -> Option<String> {
     let exit = server.child.try_exit()?;
+    // Its last words are complete only when its pipes are closed.
+    server.child.kill();
     let tail = server.child.stderr_tail();
     let said = if tail.trim().is_empty() {
         String::from("; it wrote nothing to standard error")
     } else {
         format!("; its standard error ends with:\n{}", tail.trim_end())
     };
-    Some(Reason {
-        kind: ReasonKind::Failed,
-        detail: format!("the server of {name} {exit} during the round{said}"),
-    })
+    Some(format!("the server of {name} {exit} during the round{said}"))
 }
 
-fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundResult, RoundError> {
+/// Runs a round's client. `started` is told its process's number.
+pub(super) fn run_client_process(
+    spec: &RoundSpec,
+    interrupt: &Interrupt,
+    started: &mut dyn FnMut(u32),
+) -> Result<RoundResult, RoundError> {
     let files = |attempt| move |source| RoundError::Files { attempt, source };
     let mut file = tempfile::NamedTempFile::new().map_err(files("make a file for the client"))?;
     serde_json::to_writer(&mut file, spec)
@@ -206,6 +268,7 @@ fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundRe
     command.stdin_file = Some(PathBuf::from(file.path()));
     command.output_limit_bytes = RESULT_LIMIT_BYTES;
     let mut client = Child::start(&command)?;
+    started(client.pid());
     let deadline = Instant::now() + longest(spec);
     let exit = loop {
         if interrupt.is_set() {
@@ -225,8 +288,10 @@ fn run_client_process(spec: &RoundSpec, interrupt: &Interrupt) -> Result<RoundRe
     };
     let output = client.output(Instant::now() + Duration::from_secs(10)).unwrap_or_default();
     if !exit.success() {
+        client.kill();
         let tail = client.stderr_tail();
-        return Err(RoundError::Client(format!("{exit}: {}", tail.trim())));
+        let said = if tail.trim().is_empty() { String::new() } else { format!(": {}", tail.trim()) };
+        return Err(RoundError::Client(format!("{exit}{said}")));
     }
     serde_json::from_slice(&output)
         .map_err(|error| RoundError::Client(format!("gave a result that cannot be read: {error}")))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::protocol_of;
 use crate::host::resources::{self, Usage};
 use crate::host::{Serve, ServeError, serve_in_process};
-use crate::load::{self, Drive, DriveError, Observer};
+use crate::load::{self, Drive, DriveError, Observer, Pacing};
 use crate::protocol::ProtocolError;
 use crate::result::{ContextSwitches, RoundResult, RssPeak};
 use crate::scenario::{Backend, Generator, Idle, Links, Load, Placement, Workload};
@@ -38,6 +38,9 @@ pub struct RoundSpec {
     pub server_threads: u32,
     /// The server's process on this machine, whose resources are read; `None` for another machine's.
     pub server_pid: Option<u32>,
+    /// Pace as tools do that omit waiting: see [`Pacing::is_broken`].
+    #[serde(default)]
+    pub break_pacer: bool,
 }
 
 /// Why a client has no result.
@@ -72,6 +75,7 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
                 service: Arc::clone(&service),
                 wiring: Arc::clone(&wiring),
                 spin: spec.load.idle == Idle::Spin,
+                log: None,
             };
             serve_in_process(server, &spec.server_cpus)?
         }
@@ -89,7 +93,7 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         load: spec.load.clone(),
         links: spec.links,
         write_batch: spec.write_batch,
-        spin_ns,
+        pacing: Pacing { spin_ns, is_broken: spec.break_pacer },
         seed: spec.workload.seed,
         cpus: spec.client_cpus.clone(),
         payload_bytes,

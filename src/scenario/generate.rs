@@ -108,7 +108,8 @@ impl Generator {
         let step = self.order.ends.partition_point(|(end, _)| *end <= place);
         let method = self.order.ends.get(step).map_or(0, |(_, method)| *method);
         let variants = self.pools.get(method).map_or(1, |pool| pool.variants.len());
-        let variant = usize::try_from(random.below(variants as u64)).unwrap_or(0);
+        let variant =
+            if variants > 1 { usize::try_from(random.below(variants as u64)).unwrap_or(0) } else { 0 };
         PlannedCall { method, variant }
     }
 

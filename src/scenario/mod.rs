@@ -23,6 +23,7 @@ mod overrides;
 mod read;
 mod schema;
 mod shape;
+mod skeleton;
 mod sweep;
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ pub use method::{MethodSpec, Mix, Returns, Workload};
 pub use overrides::{OverrideError, Overrides};
 pub use schema::json_schema;
 pub use shape::{Length, Shape};
+pub use skeleton::{INIT, Skeleton, SkeletonMethod};
 pub use sweep::{LoadPoint, Sweep};
 
 use crate::rpc::Service;

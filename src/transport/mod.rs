@@ -100,8 +100,18 @@ pub trait Transport: Debug + Send + Sync {
     /// What it carries besides the body.
     fn carries(&self) -> Carries;
 
+    /// Whether a call may be answered with several messages.
+    fn carries_streams(&self) -> bool {
+        true
+    }
+
     /// The most calls that may be in flight on one connection.
     fn max_in_flight(&self) -> usize;
+
+    /// Whether it carries metadata ([`Outgoing::metadata`]): HTTP does, as headers.
+    fn carries_metadata(&self) -> bool {
+        false
+    }
 
     /// Opens a connection to `target` (`host:port`).
     fn connect<'a>(

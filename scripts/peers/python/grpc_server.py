@@ -126,7 +126,7 @@ def main():
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     server.start()
-    service.listening(args.host, port, "grpc")
+    service.listening(args.host, port, "grpc", "grpcio " + grpc.__version__)
     stop.wait()
     server.stop(None)
 

@@ -12,7 +12,9 @@ import itertools
 import json
 import math
 import os
+import platform
 import sys
+import threading
 import time
 
 MISSING_PACKAGE = 3
@@ -48,9 +50,10 @@ def arguments(description):
     return parser
 
 
-def listening(host, port, protocol):
-    """Says on standard output that calls are answered now."""
-    line = {"listening": "%s:%d" % (host, port), "protocol": protocol}
+def listening(host, port, protocol, server):
+    """Says on standard output that calls are answered now, and by what."""
+    implementation = "%s %s" % (platform.python_implementation(), server)
+    line = {"listening": "%s:%d" % (host, port), "protocol": protocol, "implementation": implementation}
     print(json.dumps(line), flush=True)
 
 
@@ -184,7 +187,7 @@ class Delay:
     """How long a method takes before it answers."""
 
     def __init__(self, spec):
-        self.busy = spec.get("how", "sleep") == "busy"
+        self.how = spec.get("how", "sleep")
         self.stall = spec.get("stall_ns")
         self.spec = spec
 
@@ -241,6 +244,9 @@ class Service:
         self._random = Random.labelled(spec.get("seed") or 0, "service")
         self._ordinals = itertools.count()
         self._started_ns = time.monotonic_ns()
+        # When the one line of a serial server is free again.
+        self._serial = threading.Lock()
+        self._serial_free_ns = 0
 
     @classmethod
     def load(cls):
@@ -266,7 +272,7 @@ class Service:
 
     def sleeps(self):
         """Whether a call may have to wait without computing."""
-        return any(method.delay and not method.delay.busy for method in self.methods)
+        return any(method.delay and method.delay.how != "busy" for method in self.methods)
 
     def pause(self, method, sleep=time.sleep):
         """Waits as long as the method takes; raises where the call fails on purpose."""
@@ -276,14 +282,23 @@ class Service:
         fails = random.unit() < method.fail_rate
         if method.delay is not None:
             start_ns = time.monotonic_ns()
-            hold_ns = method.delay.draw_ns(random, start_ns - self._started_ns)
-            if method.delay.busy:
-                while time.monotonic_ns() - start_ns < hold_ns:
+            due_ns = self._due_ns(method.delay, random, start_ns)
+            if method.delay.how == "busy":
+                while time.monotonic_ns() < due_ns:
                     pass
-            elif hold_ns > 0:
-                sleep(hold_ns / 1e9)
+            elif due_ns > start_ns:
+                sleep((due_ns - start_ns) / 1e9)
         if fails:
             raise ApplicationError("this call fails on purpose")
+
+    def _due_ns(self, delay, random, start_ns):
+        """When a call that arrived at start_ns is over; a serial server's calls follow each other."""
+        if delay.how != "serial":
+            return start_ns + delay.draw_ns(random, start_ns - self._started_ns)
+        with self._serial:
+            begins_ns = max(start_ns, self._serial_free_ns)
+            self._serial_free_ns = begins_ns + delay.draw_ns(random, begins_ns - self._started_ns)
+            return self._serial_free_ns
 
     def function(self, method, spelling, sleep=time.sleep):
         """A plain function that checks its arguments, takes its time and answers."""

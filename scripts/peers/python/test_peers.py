@@ -196,6 +196,16 @@ class Parts(unittest.TestCase):
         drawn = [delay.draw_ns(None, now) for now in (0, 1799, 1800, 1999, 2000)]
         self.assertEqual(drawn, [10, 10, 210, 11, 10])
 
+    def test_a_serial_server_has_one_line(self):
+        import service as parts
+
+        plain = dict(params=[], returns="nil", answer={"value": {"nil": None}})
+        time = {"fixed_ns": 10, "how": "serial"}
+        served = parts.Service({"service": "s", "methods": {"a": dict(plain, service_time=time)}})
+        delay = served.methods[0].delay
+        ends = [served._due_ns(delay, None, arrival) for arrival in (1000, 1001, 1002, 1500)]
+        self.assertEqual(ends, [1010, 1020, 1030, 1510])
+
     def test_times_are_utc(self):
         import service as parts
 

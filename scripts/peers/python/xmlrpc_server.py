@@ -55,7 +55,10 @@ def main():
         server.register_function(served.function(method, SPELLING), method.name)
     server.register_introspection_functions()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    service.listening(args.host, server.server_address[1], "xmlrpc")
+    name = "SimpleXMLRPCServer %d.%d" % sys.version_info[:2]
+    if args.http == "1.1":
+        name += ", HTTP/1.1, threads"
+    service.listening(args.host, server.server_address[1], "xmlrpc", name)
     with server:
         server.serve_forever(poll_interval=60)
 

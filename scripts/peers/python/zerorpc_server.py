@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The zerorpc library's server, serving the service of WIREBENCH_SERVICE."""
 
+import importlib.metadata
 import signal
 
 import service
@@ -43,7 +44,7 @@ def main():
     # zerorpc does not say where it listens; the socket inside does.
     endpoint = server._events._socket.getsockopt(zmq.LAST_ENDPOINT).decode().rstrip("\0")
     gevent.signal_handler(signal.SIGTERM, server.stop)
-    service.listening(args.host, int(endpoint.rsplit(":", 1)[1]), "zerorpc")
+    service.listening(args.host, int(endpoint.rsplit(":", 1)[1]), "zerorpc", "zerorpc " + importlib.metadata.version("zerorpc"))
     server.run()
 
 

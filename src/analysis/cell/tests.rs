@@ -1,5 +1,7 @@
+//! Rounds become a cell: each verdict with its rule, and what a cell keeps of rounds that do not count.
+
 use super::*;
-use crate::analysis::{Growth, halves, wait_growth};
+use crate::analysis::{Growth, growth, halves};
 use crate::result::hlog::Writer;
 use crate::result::{Arrivals, Kind, LoadModel, MethodCounts, Status, Switches};
 use crate::rpc::ErrorClass;
@@ -89,7 +91,7 @@ fn kinds(script: &Script) -> Vec<&'static str> {
 
 #[test]
 fn each_verdict_has_its_rule() {
-    let table: [(&str, Script, &[&str]); 14] = [
+    let table: [(&str, Script, &[&str]); 16] = [
         ("quiet", QUIET, &[]),
         ("lag below the floor", Script { lag_ns: 150_000, ..QUIET }, &[]),
         ("lag above the floor", Script { lag_ns: 250_000, ..QUIET }, &["client-limited"]),
@@ -126,6 +128,16 @@ fn each_verdict_has_its_rule() {
             &["overloaded"],
         ),
         ("waiting grows without end", Script { wait_ns: |call| call * 20_000, ..QUIET }, &["overloaded"]),
+        (
+            "service time grows without end, for lack of a limit of calls in flight",
+            Script { service_ns: |call| 100_000 + call * 20_000, ..QUIET },
+            &["overloaded"],
+        ),
+        (
+            "waiting happens to grow in a queue that empties again and again",
+            Script { wait_ns: |call| if call % 5 == 0 { 100 } else { call * 20_000 }, ..QUIET },
+            &[],
+        ),
         (
             "one stall in the last second is the server's, and shown",
             Script { wait_ns: |call| if call >= 3_800 { (4_000 - call) * 1_000_000 } else { 100 }, ..QUIET },
@@ -305,9 +317,61 @@ fn correlated_noise_is_not_taken_for_a_change() {
 #[test]
 fn growth_and_halves_need_enough_intervals() {
     let log = hlog::read(&round(&QUIET).hlog).unwrap();
-    let Growth { slowest_ns_per_s, .. } = wait_growth(&log).unwrap();
+    let Growth { slowest_ns_per_s, .. } = growth(&log, Kind::Wait).unwrap();
     assert!(slowest_ns_per_s.abs() < 1.0);
     let first_second: Vec<Interval> = log.into_iter().filter(|interval| interval.start_s < 1.0).collect();
-    assert_eq!(wait_growth(&first_second), None);
+    assert_eq!(growth(&first_second, Kind::Wait), None);
     assert!(halves(&first_second, Kind::Service).is_empty());
+}
+
+#[test]
+fn a_saturated_client_is_named_where_cores_are_apart() {
+    let result = |client_s: f64, server_s: f64| {
+        let only_service = |hlog: &str| {
+            let lines = hlog.lines().filter(|line| !line.starts_with("Tag=") || line.contains("/service,"));
+            lines.collect::<Vec<_>>().join("\n") + "\n"
+        };
+        let mut result = round(&QUIET);
+        result.hlog = only_service(&result.hlog);
+        result.client_cpu_ns = Some((client_s * 1e9) as u64);
+        result.server_cpu_ns = Some((server_s * 1e9) as u64);
+        result
+    };
+    let closed = |concurrency| LoadRecord {
+        concurrency: Some(concurrency),
+        client_threads: Some(1),
+        server_threads: Some(1),
+        ..LoadRecord::default()
+    };
+    let limited = |load: LoadRecord, client_s, server_s| {
+        cell_of(load, &[Ok(result(client_s, server_s))]).verdict.has(ReasonKind::ClientLimited)
+    };
+    assert!(limited(closed(8), 3.9, 1.5));
+    assert!(!limited(closed(8), 3.9, 3.0), "both are busy");
+    assert!(!limited(closed(8), 3.0, 1.5), "the client is not at its limit");
+    assert!(!limited(closed(1), 3.9, 1.5), "one call at a time");
+    assert!(!limited(LoadRecord { idle: crate::result::Idle::Spin, ..closed(8) }, 3.9, 1.5), "a spin");
+    let shared = LoadRecord { placement: crate::result::Placement::Shared, ..closed(8) };
+    assert!(!limited(shared, 3.9, 1.5), "one core for both");
+}
+
+#[test]
+fn methods_of_a_sequence_are_judged_in_their_own_time() {
+    // Two methods take turns by the second; each is steady, though one is ten times the other.
+    let sequence = |change: fn(u64) -> u64| {
+        let mut log = Writer::new(1_700_000_000_000);
+        for second in 0..8_u64 {
+            let (name, usual) = if second % 2 == 0 { ("fetch", 100_000) } else { ("send", 1_000_000) };
+            let mut histogram = Histogram::<u64>::new(3).unwrap();
+            for call in 0..1_000 {
+                histogram.record((usual + call) * change(second) / 100).unwrap();
+            }
+            log.add(name, Kind::Service, second as f64, 1.0, &histogram).unwrap();
+        }
+        let mut result = round(&QUIET);
+        result.hlog = log.into_text();
+        cell_of(LoadRecord::default(), &[Ok(result)]).verdict.has(ReasonKind::Unstable)
+    };
+    assert!(!sequence(|_| 100));
+    assert!(sequence(|second| if second < 4 { 100 } else { 150 }));
 }

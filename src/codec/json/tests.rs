@@ -1,3 +1,5 @@
+//! The JSON codec: the text of every type, and what is refused.
+
 use super::*;
 use crate::codec::MAX_DEPTH;
 use crate::rpc::{Field, Type};

@@ -1,3 +1,5 @@
+//! The MessagePack codec: bytes of the specification and of a real zerorpc server.
+
 use super::*;
 use crate::rpc::Field;
 

@@ -12,15 +12,15 @@
 //! all its type's defaults; only the type bounds that factor.
 
 mod decode;
+pub(crate) mod descriptor;
 mod encode;
 mod plan;
-mod schema;
-
-pub use schema::proto_file;
+pub(crate) mod schema;
+mod text;
 
 use super::support::{check_shape, decode_error, encode_error};
 use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported};
-use crate::rpc::{Type, Value};
+use crate::rpc::{Service, Type, Value};
 
 const NAME: &str = "protobuf";
 
@@ -29,6 +29,27 @@ const TIMESTAMP_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_4
 
 /// Field numbers from 19000 are reserved for the protobuf implementation.
 const MOST_FIELDS: usize = 18_999;
+
+/// Writes the `.proto` (proto3) of a service in the package `wirebench`.
+///
+/// Messages are named after their methods (`GetObjRequest`, `GetObjResponse`) and fields; where two
+/// names would be the same, the later one gets a number, always the same one for the same service.
+///
+/// # Errors
+/// A type that the codec cannot carry, a name that is no protobuf identifier, or two fields of one
+/// message that protobuf would not tell apart.
+pub fn proto_file(service: &Service) -> Result<String, Unsupported> {
+    Ok(text::proto(&schema::File::of(service)?))
+}
+
+/// What a compiler makes of [`proto_file`]: the bytes of a `google.protobuf.FileDescriptorProto`, named
+/// after the service (`seed.proto`).
+///
+/// # Errors
+/// See [`proto_file`].
+pub fn file_descriptor(service: &Service) -> Result<Vec<u8>, Unsupported> {
+    Ok(descriptor::encode(&schema::File::of(service)?))
+}
 
 /// The codec.
 #[derive(Debug)]

@@ -1,57 +1,139 @@
-//! The `.proto` of a service: what a hand-written service would have, and what the codec's bytes
-//! conform to.
+//! A service as a protobuf file: its messages with their names, as a hand-written service would have
+//! them, and what the codec's bytes conform to. `text` writes it as a `.proto`, `descriptor` as what a
+//! compiler would make of that.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use super::{NAME, Protobuf};
 use crate::codec::{Codec as _, Shape, Unsupported};
 use crate::rpc::{Field, Method, Service, Type};
 
-/// Writes the `.proto` (proto3) of a service in the package `wirebench`.
-///
-/// Messages are named after their methods (`GetObjRequest`, `GetObjResponse`) and fields; where two
-/// names would be the same, the later one gets a number, always the same one for the same service.
-///
-/// # Errors
-/// A type that the codec cannot carry, a name that is no protobuf identifier, or two fields of one
-/// message that protobuf would not tell apart.
-pub fn proto_file(service: &Service) -> Result<String, Unsupported> {
-    check_service(service)?;
-    let mut writer = Writer::new(service);
-    let mut rpcs = String::new();
-    let mut messages = String::new();
-    for offered in &service.methods {
-        let Method { name, params, returns } = &offered.method;
-        let base = upper_camel(name);
-        let request = writer.top_level(&format!("{base}Request"));
-        let response = writer.top_level(&format!("{base}Response"));
-        let stream = if offered.stream_items.is_some() { "stream " } else { "" };
-        // Writing into a String cannot fail, here and below.
-        let _ = writeln!(rpcs, "  rpc {name}({request}) returns ({stream}{response});");
-        let params: Vec<_> = params.iter().map(|field| (&*field.name, &field.ty)).collect();
-        let results: Vec<_> = match returns {
-            Type::Nil => Vec::new(),
-            Type::Struct(fields) => fields.iter().map(|field| (&*field.name, &field.ty)).collect(),
-            returns => vec![("value", returns)],
-        };
-        for (name, fields) in [(request, params), (response, results)] {
-            messages.push('\n');
-            writer.message(&name, &fields, 0, &HashSet::new(), &mut messages);
-        }
-    }
-    let mut file = String::from("syntax = \"proto3\";\n\npackage wirebench;\n\n");
-    if writer.uses_timestamp {
-        file.push_str("import \"google/protobuf/timestamp.proto\";\n\n");
-    }
-    let _ = write!(file, "service {} {{\n{rpcs}}}\n{messages}", service.name);
-    if writer.uses_nil {
-        let _ = write!(file, "\n// Nothing.\nmessage {} {{}}\n", writer.nil);
-    }
-    Ok(file)
+/// The package of every service.
+pub(super) const PACKAGE: &str = "wirebench";
+
+/// A protobuf file with one service.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) package: String,
+    pub(crate) imports: Vec<&'static str>,
+    pub(crate) service: String,
+    pub(crate) rpcs: Vec<Rpc>,
+    pub(crate) messages: Vec<Message>,
+    /// How the text names the type of times.
+    pub(super) timestamp: &'static str,
+    /// The message that nil is, where it is used; it is among the messages, too.
+    pub(super) nil: Option<String>,
 }
 
-struct Writer {
+/// A method.
+#[derive(Debug)]
+pub(crate) struct Rpc {
+    pub(crate) name: String,
+    /// Names of top-level messages.
+    pub(crate) request: String,
+    pub(crate) response: String,
+    pub(crate) streams_requests: bool,
+    pub(crate) streams_responses: bool,
+}
+
+/// A message. Fields are numbered as they say.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) name: String,
+    pub(crate) fields: Vec<MessageField>,
+    pub(crate) nested: Vec<Message>,
+    /// An enum inside the message: its name and its values from 0.
+    pub(crate) choice: Option<(&'static str, &'static [&'static str])>,
+    /// The name of the oneof of the fields that are in it.
+    pub(crate) oneof: Option<&'static str>,
+}
+
+/// A field.
+#[derive(Debug)]
+pub(crate) struct MessageField {
+    pub(crate) name: String,
+    pub(crate) number: i32,
+    pub(crate) repeated: bool,
+    pub(crate) kind: Kind,
+    pub(crate) in_oneof: bool,
+}
+
+/// A field's type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Int32,
+    Sint64,
+    Double,
+    String,
+    Bytes,
+    Timestamp,
+    /// A message of the file by its path: `FeedRequest.User`.
+    Message(String),
+    /// The message's own enum.
+    Choice,
+}
+
+impl File {
+    /// The file of a service.
+    ///
+    /// Messages are named after their methods (`GetObjRequest`, `GetObjResponse`) and fields; where two
+    /// names would be the same, the later one gets a number, always the same one for the same service.
+    ///
+    /// # Errors
+    /// A type that the codec cannot carry, a name that is no protobuf identifier, or two fields of one
+    /// message that protobuf would not tell apart.
+    pub(super) fn of(service: &Service) -> Result<Self, Unsupported> {
+        check_service(service)?;
+        let mut namer = Namer::new(service);
+        let mut rpcs = Vec::new();
+        let mut messages = Vec::new();
+        for offered in &service.methods {
+            let Method { name, params, returns } = &offered.method;
+            let base = upper_camel(name);
+            let request = namer.top_level(&format!("{base}Request"));
+            let response = namer.top_level(&format!("{base}Response"));
+            let params: Vec<_> = params.iter().map(|field| (&*field.name, &field.ty)).collect();
+            let results: Vec<_> = match returns {
+                Type::Nil => Vec::new(),
+                Type::Struct(fields) => fields.iter().map(|field| (&*field.name, &field.ty)).collect(),
+                returns => vec![("value", returns)],
+            };
+            for (name, fields) in [(&request, params), (&response, results)] {
+                messages.push(namer.message(name, "", &fields, &HashSet::new()));
+            }
+            rpcs.push(Rpc {
+                name: name.to_string(),
+                request,
+                response,
+                streams_requests: false,
+                streams_responses: offered.stream_items.is_some(),
+            });
+        }
+        let nil = namer.uses_nil.then_some(namer.nil);
+        messages.extend(nil.iter().map(|name| Message::new(name, Vec::new())));
+        Ok(Self {
+            name: format!("{}.proto", service.name),
+            package: PACKAGE.into(),
+            imports: if namer.uses_timestamp { vec![super::descriptor::TIMESTAMP_FILE] } else { Vec::new() },
+            service: service.name.clone(),
+            rpcs,
+            messages,
+            timestamp: namer.timestamp,
+            nil,
+        })
+    }
+}
+
+impl Message {
+    pub(crate) fn new(name: &str, fields: Vec<MessageField>) -> Self {
+        Self { name: name.to_owned(), fields, nested: Vec::new(), choice: None, oneof: None }
+    }
+}
+
+/// Finds names for messages.
+struct Namer {
     /// Names that no message may take: those of fields, methods and top-level messages. Protobuf
     /// resolves names from the innermost scope outwards, and fields have names there too.
     taken: HashSet<String>,
@@ -61,7 +143,7 @@ struct Writer {
     uses_timestamp: bool,
 }
 
-impl Writer {
+impl Namer {
     fn new(service: &Service) -> Self {
         let mut taken = HashSet::from([service.name.clone()]);
         for offered in &service.methods {
@@ -76,10 +158,9 @@ impl Writer {
         // The leading dot is needed only where `google` would be found nearer.
         let timestamp =
             if taken.contains("google") { ".google.protobuf.Timestamp" } else { "google.protobuf.Timestamp" };
-        let mut writer =
-            Self { taken, nil: String::new(), uses_nil: false, timestamp, uses_timestamp: false };
-        writer.nil = writer.top_level("Nil");
-        writer
+        let mut namer = Self { taken, nil: String::new(), uses_nil: false, timestamp, uses_timestamp: false };
+        namer.nil = namer.top_level("Nil");
+        namer
     }
 
     fn top_level(&mut self, base: &str) -> String {
@@ -88,56 +169,52 @@ impl Writer {
         name
     }
 
-    /// Writes a message with the messages of its fields inside it.
+    /// A message with the messages of its fields inside it. `outer` is the path of what it stands in.
     fn message(
         &mut self,
         name: &str,
+        outer: &str,
         fields: &[(&str, &Type)],
-        level: usize,
         enclosing: &HashSet<String>,
-        out: &mut String,
-    ) {
-        let indent = "  ".repeat(level);
-        if fields.is_empty() {
-            let _ = writeln!(out, "{indent}message {name} {{}}");
-            return;
-        }
+    ) -> Message {
+        let path = if outer.is_empty() { name.to_owned() } else { format!("{outer}.{name}") };
         let mut scope = enclosing.clone();
         scope.insert(name.to_owned());
-        let (mut nested, mut own) = (String::new(), String::new());
+        let mut message = Message::new(name, Vec::with_capacity(fields.len()));
         for (number, (field, ty)) in (1..).zip(fields) {
             let (repeated, item) = match ty {
-                Type::List(item) => ("repeated ", &**item),
-                ty => ("", *ty),
+                Type::List(item) => (true, &**item),
+                ty => (false, *ty),
             };
-            let ty = self.type_name(field, item, level + 1, &mut scope, &mut nested);
-            let _ = writeln!(own, "{indent}  {repeated}{ty} {field} = {number};");
+            let kind = self.kind(field, item, &path, &mut scope, &mut message.nested);
+            let name = (*field).to_owned();
+            message.fields.push(MessageField { name, number, repeated, kind, in_oneof: false });
         }
-        let _ = writeln!(out, "{indent}message {name} {{\n{nested}{own}{indent}}}");
+        message
     }
 
-    /// The name of a type that stands once, or of the items of a list.
-    fn type_name(
+    /// A type that stands once, or that of the items of a list.
+    fn kind(
         &mut self,
         field: &str,
         ty: &Type,
-        level: usize,
+        path: &str,
         scope: &mut HashSet<String>,
-        nested: &mut String,
-    ) -> String {
+        nested: &mut Vec<Message>,
+    ) -> Kind {
         let (base, fields): (_, Vec<_>) = match ty {
             Type::Nil | Type::Any => {
                 self.uses_nil = true;
-                return self.nil.clone();
+                return Kind::Message(self.nil.clone());
             }
-            Type::Bool => return "bool".into(),
-            Type::Int => return "sint64".into(),
-            Type::Float => return "double".into(),
-            Type::Text => return "string".into(),
-            Type::Bytes => return "bytes".into(),
+            Type::Bool => return Kind::Bool,
+            Type::Int => return Kind::Sint64,
+            Type::Float => return Kind::Double,
+            Type::Text => return Kind::String,
+            Type::Bytes => return Kind::Bytes,
             Type::Time => {
                 self.uses_timestamp = true;
-                return self.timestamp.into();
+                return Kind::Timestamp;
             }
             Type::Struct(fields) => {
                 (upper_camel(field), fields.iter().map(|field| (&*field.name, &field.ty)).collect())
@@ -146,8 +223,8 @@ impl Writer {
         };
         let name = unique(&base, |name| self.taken.contains(name) || scope.contains(name));
         scope.insert(name.clone());
-        self.message(&name, &fields, level, scope, nested);
-        name
+        nested.push(self.message(&name, path, &fields, scope));
+        Kind::Message(format!("{path}.{name}"))
     }
 }
 

@@ -1,3 +1,5 @@
+//! The protobuf codec: bytes of the encoding guide, and what a decoder must put up with.
+
 use super::*;
 use crate::rpc::Field;
 

@@ -1,3 +1,5 @@
+//! The XML-RPC codec: the element of every type, what others write, and what is refused.
+
 use super::*;
 use crate::codec::MAX_DEPTH;
 use crate::rpc::Field;

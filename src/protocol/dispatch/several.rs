@@ -3,13 +3,15 @@
 use std::cmp::Reverse;
 
 use super::{Begun, Dispatcher, Late, MAX_LATE, no_answer, too_many_late};
+use crate::clock::now_ns;
 use crate::protocol::{CallKey, Part};
 use crate::rpc::{Fault, FaultKind};
 use crate::transport::{MAX_MESSAGE_BYTES, Replies, Status};
 
 impl Dispatcher {
     /// Answers every part, one after the other: their service times add up.
-    pub(super) fn several(&mut self, call: CallKey, parts: Vec<Part>, at_ns: u64, replies: &mut dyn Replies) {
+    pub(super) fn several(&mut self, call: CallKey, parts: Vec<Part>, replies: &mut dyn Replies) {
+        let at_ns = now_ns();
         let mut due_ns = at_ns;
         let mut bytes = 0;
         let mut answers = Vec::with_capacity(parts.len());
@@ -35,13 +37,21 @@ impl Dispatcher {
             return self.fail(call, &too_many_late(), replies);
         }
         let body = std::mem::take(&mut self.body);
-        self.late.push(Reverse(Late { due_ns, call, body, status: Status::OK }));
+        self.late.push(Reverse(Late {
+            due_ns,
+            arrived_ns: at_ns,
+            begins_ns: at_ns,
+            call,
+            body,
+            status: Status::OK,
+        }));
     }
 
     /// The answer of one part: the codec's bytes. Moves `due_ns` on by its service time.
     fn part(&mut self, name: &str, arguments: &[u8], due_ns: &mut u64) -> Result<Vec<u8>, Fault> {
-        let Begun { position, outcome, due_ns: after_ns } = self.begin(name, arguments, *due_ns)?;
-        if !outcome.busy {
+        let Begun { position, outcome, due_ns: after_ns, is_late, .. } =
+            self.begin(name, arguments, Some(*due_ns))?;
+        if is_late {
             *due_ns = after_ns;
         }
         if let Some(fault) = outcome.fault {

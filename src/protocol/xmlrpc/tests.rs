@@ -1,3 +1,5 @@
+//! The XML-RPC envelope: documents as SimpleXMLRPCServer and ServerProxy write them.
+
 use proptest::prelude::*;
 
 use super::client::Client;

@@ -1,6 +1,7 @@
 //! The client's end.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::INBOX;
 use super::channels::{Channels, Due};
@@ -26,7 +27,30 @@ pub(super) struct Client {
     /// What stands behind the id: the version and the method's name.
     heads: Vec<Vec<u8>>,
     channels: Channels<Call>,
-    slots: HashMap<u64, u32>,
+    slots: HashMap<u64, u32, BuildHasherDefault<IdHasher>>,
+}
+
+/// Hashes ids of calls by one multiplication (Fibonacci hashing). The caller makes them and no peer
+/// can choose one, so they need no defence against collisions on purpose.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // 2^64 divided by the golden ratio. The table takes its place from the low bits and its
+        // tag from the high ones; ids differ in the low bits (a slot) and the ones above (a generation).
+        self.0 = (self.0.rotate_left(5) ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
 }
 
 struct Call {
@@ -52,7 +76,7 @@ impl Client {
             posted: 0,
             heads: service.methods.iter().map(|method| head(&method.method.name)).collect(),
             channels: Channels::new(),
-            slots: HashMap::new(),
+            slots: HashMap::default(),
         }
     }
 

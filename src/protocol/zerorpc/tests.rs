@@ -1,3 +1,5 @@
+//! The ZeroRPC envelope: bytes of the real client and server.
+
 mod over_time;
 
 use proptest::prelude::*;

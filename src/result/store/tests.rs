@@ -1,3 +1,5 @@
+//! A run's folder: written round by round, and read as it was written.
+
 use super::*;
 use crate::result::{
     CellResult, Environment, Figures, Kind, LoadRecord, RoundRecord, ScenarioRecord, Status, Verdict,

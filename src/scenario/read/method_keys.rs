@@ -51,7 +51,11 @@ static SERVICE_TIME: Keys = table(
             Kind::Table(&STALL),
             "Now and then every call waits; alone or with one of the others.",
         ),
-        optional("how", Kind::Choice(&["sleep", "busy"]), "Whether the server sleeps (default) or computes."),
+        optional(
+            "how",
+            Kind::Choice(crate::rpc::How::NAMES),
+            "What the server does meanwhile: \"sleep\" (default) and answer other calls, be \"busy\" computing, or serve one call at a time (\"serial\").",
+        ),
     ],
 );
 

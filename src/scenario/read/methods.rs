@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::node::{Node, Read, Section};
 use super::shapes::{check_name, min_beyond_max, read_kind, read_shape};
 use super::words::{closest, join, quote};
-use crate::rpc::{Delay, Hold, Stall};
+use crate::rpc::{Delay, Hold, How, Stall};
 use crate::scenario::{MethodSpec, Mix, Returns, Shape};
 
 /// The most memory that the arguments or the answer of one call may take: what fits a message of
@@ -122,8 +122,8 @@ fn read_service_time(node: &Node<'_>) -> Read<Delay> {
                 .with_help(format!("give one of {}, stall", join(forms))));
         }
     };
-    let busy = section.get("how").map(Node::choice).transpose()? == Some("busy");
-    Ok(Delay { hold, stall, busy })
+    let how = section.get("how").map(Node::choice).transpose()?.and_then(How::from_name).unwrap_or_default();
+    Ok(Delay { hold, stall, how })
 }
 
 fn read_hold(section: &Section<'_>) -> Read<Option<Hold>> {

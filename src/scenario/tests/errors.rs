@@ -158,7 +158,11 @@ fn service_times() {
                 "a number from 0 to 1",
             ),
             ("service_time = { stall = { every = \"1s\", for = \"1s\" } }", "3:42", "must be shorter"),
-            ("service_time = { fixed = \"1ms\", how = \"wait\" }", "3:33", "\"sleep\" or \"busy\""),
+            (
+                "service_time = { fixed = \"1ms\", how = \"wait\" }",
+                "3:33",
+                "\"sleep\" or \"busy\" or \"serial\"",
+            ),
         ],
         "name = \"x\"\n[methods.m]\n",
         "[backends.b]\nprotocol = \"grpc\"\n",
@@ -314,7 +318,7 @@ fn back_ends() {
         &[
             ("", "3:11", "which protocol?"),
             ("protocol = \"grcp\"", "4:1", "did you mean \"grpc\"?"),
-            ("protocol = \"soap\"", "4:1", "allowed: xmlrpc, zerorpc, grpc, binary-tcp, null"),
+            ("protocol = \"soap\"", "4:1", "allowed: xmlrpc, zerorpc, grpc, grpc-tonic, binary-tcp, null"),
             ("protocol = \"grpc\"\ncodec = \"json\"", "5:1", "exclude each other"),
             ("codec = \"json\"", "4:1", "transports: http1, http2, zmq, tcp"),
             ("transport = \"tcp\"", "4:1", "codecs: xml"),

@@ -11,7 +11,7 @@ pub(in crate::scenario) struct Fixed;
 
 impl Catalogue for Fixed {
     fn protocols(&self) -> Vec<&str> {
-        vec!["xmlrpc", "zerorpc", "grpc", "binary-tcp", "null"]
+        vec!["xmlrpc", "zerorpc", "grpc", "grpc-tonic", "binary-tcp", "null"]
     }
 
     fn codecs(&self) -> Vec<&str> {

@@ -36,8 +36,17 @@ impl Transport for Http1 {
         Carries { id: true, method: true, status: true }
     }
 
+    fn carries_streams(&self) -> bool {
+        // A reply is one body; a media type for several messages in it would be an invention.
+        false
+    }
+
     fn max_in_flight(&self) -> usize {
         1
+    }
+
+    fn carries_metadata(&self) -> bool {
+        true
     }
 
     fn connect<'a>(

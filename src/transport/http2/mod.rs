@@ -45,6 +45,10 @@ impl Transport for Http2 {
         grpc::MAX_STREAMS.into()
     }
 
+    fn carries_metadata(&self) -> bool {
+        true
+    }
+
     fn connect<'a>(
         &'a self,
         target: &'a str,

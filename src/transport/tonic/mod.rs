@@ -36,6 +36,10 @@ impl Transport for Tonic {
         grpc::MAX_STREAMS.into()
     }
 
+    fn carries_metadata(&self) -> bool {
+        true
+    }
+
     fn connect<'a>(
         &'a self,
         target: &'a str,

@@ -1,3 +1,5 @@
+//! ZeroMQ beyond what the conformance tests of all transports cover: frames, lost peers, bounded queues.
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Poll;

@@ -1,0 +1,148 @@
+//! `wirebench inspect`: what a server says about itself, and a scenario to start from.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::remote::{self, NO_ANSWER, Remote};
+use crate::protocol::registry;
+use crate::protocol::{Asker, Offer, OfferedMethod};
+use crate::rpc::CallError;
+use crate::scenario::{Skeleton, SkeletonMethod};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where the server is, as xmlrpc+http://127.0.0.1:8000/RPC2
+    url: String,
+    /// How long the whole inspection may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = remote::duration)]
+    timeout: u64,
+    /// A header to send along (HTTP, gRPC); may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = remote::metadata)]
+    metadata: Vec<(String, String)>,
+    /// Write a scenario to start from; a file that exists is not replaced
+    #[arg(long, value_name = "FILE")]
+    scenario_out: Option<PathBuf>,
+    /// What is printed
+    #[arg(long, default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
+    let remote = Remote::open(&arguments.url, &arguments.metadata, true)?;
+    let introspect = registry::introspection(&remote.protocol).with_context(|| {
+        format!("a {} server cannot tell what it offers; write a scenario by hand", remote.protocol.label())
+    })?;
+    let asker = Asker {
+        protocol: &remote.protocol,
+        target: &remote.address,
+        deadline: Instant::now() + Duration::from_nanos(arguments.timeout),
+    };
+    let offer = match introspect(&asker) {
+        Ok(offer) => offer,
+        Err(CallError::Remote(fault)) => {
+            anstream::eprintln!("{}\nthe server does not tell what it offers", remote.native(&fault));
+            return Ok(1);
+        }
+        Err(error) => {
+            anstream::eprintln!("{error}");
+            return Ok(NO_ANSWER);
+        }
+    };
+    show(arguments, &offer)?;
+    if let Some(path) = &arguments.scenario_out {
+        write_scenario(&arguments.url, path, &offer)?;
+    }
+    Ok(0)
+}
+
+fn show(arguments: &Arguments, offer: &Offer) -> anyhow::Result<()> {
+    if arguments.format == "json" {
+        let method = |method: &OfferedMethod| {
+            json!({
+                "name": method.name, "service": method.service, "params": method.params.as_ref().map(|params| {
+                    params.iter().map(|param| json!([&*param.name, param.ty])).collect::<Vec<_>>()
+                }),
+                "returns": method.returns, "streams": method.streams, "help": method.help,
+                "obstacle": method.obstacle,
+            })
+        };
+        let methods: Vec<_> = offer.methods.iter().map(method).collect();
+        let json = json!({"name": offer.name, "methods": methods, "notes": offer.notes});
+        return super::print(format!("{json:#}\n").as_bytes());
+    }
+    let mut text = String::new();
+    if let Some(name) = &offer.name {
+        writeln!(text, "{}", printable(name))?;
+    }
+    for method in &offer.methods {
+        writeln!(text, "  {}", printable(&signature(method)))?;
+        if let Some(help) = method.help.lines().find(|line| !line.trim().is_empty()) {
+            writeln!(text, "      {}", printable(help.trim()))?;
+        }
+        if let Some(obstacle) = &method.obstacle {
+            writeln!(text, "      cannot be called: {obstacle}")?;
+        }
+    }
+    if offer.methods.is_empty() {
+        writeln!(text, "no methods")?;
+    }
+    super::print(text.as_bytes())?;
+    for note in &offer.notes {
+        anstream::eprintln!("note: {}", printable(note));
+    }
+    Ok(())
+}
+
+fn signature(method: &OfferedMethod) -> String {
+    let params = match &method.params {
+        None => "?".into(),
+        Some(params) => {
+            params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let service = method.service.as_ref().map_or_else(String::new, |service| format!("{service}/"));
+    let stream = if method.streams { "stream of " } else { "" };
+    format!("{service}{}({params}) -> {stream}{}", method.name, method.returns)
+}
+
+/// A server's text without the escapes that a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+fn write_scenario(url: &str, path: &Path, offer: &Offer) -> anyhow::Result<()> {
+    let method = |method: &OfferedMethod| SkeletonMethod {
+        name: method.name.clone(),
+        params: method.params.clone(),
+        returns: method.returns.clone(),
+        streams: method.streams,
+        obstacle: method.obstacle.clone(),
+        help: method.help.clone(),
+    };
+    let methods: Vec<SkeletonMethod> = offer.methods.iter().map(method).collect();
+    let name = offer.name.clone().filter(|name| !name.trim().is_empty());
+    let skeleton = Skeleton {
+        name: name.unwrap_or_else(|| "my service".into()),
+        url: url.to_owned(),
+        backend_lines: Vec::new(),
+        methods,
+        notes: offer.notes.clone(),
+    };
+    if !skeleton.is_callable() {
+        anyhow::bail!("the server offers no method that could be called: no scenario is written");
+    }
+    write_new(path, skeleton.to_toml().as_bytes())?;
+    anstream::eprintln!("written: {}; look through it, then: wirebench run {0}", path.display());
+    Ok(())
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = std::fs::File::create_new(path)
+        .with_context(|| format!("cannot make the new file {}", path.display()))?;
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))
+}

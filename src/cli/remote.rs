@@ -1,0 +1,115 @@
+//! What `call` and `inspect` share: a server at a URL, and its errors in its own words.
+
+use std::sync::Arc;
+
+use crate::protocol::{Protocol, Reach, registry};
+use crate::rpc::Fault;
+use crate::scenario::{ServerUrl, parse_duration_ns};
+use crate::transport;
+
+/// The exit code where no answer came.
+pub(super) const NO_ANSWER: u8 = 3;
+
+/// A server somewhere.
+#[derive(Debug)]
+pub(super) struct Remote {
+    /// What it speaks.
+    pub(super) protocol: Protocol,
+    /// Where it listens.
+    pub(super) address: String,
+    /// The name of its service, as far as the protocol asks for one.
+    pub(super) service_name: String,
+}
+
+impl Remote {
+    /// Reads a URL; connects to nothing.
+    pub(super) fn open(url: &str, metadata: &[(String, String)], xmlrpc_i8: bool) -> anyhow::Result<Self> {
+        let parsed = ServerUrl::parse(url).map_err(|why| {
+            anyhow::anyhow!("{url:?} is not the address of a server: {why}, as grpc+http://127.0.0.1:50051")
+        })?;
+        let mut protocol = registry::by_scheme(&parsed.scheme)?;
+        if protocol.transport.name() == transport::NULL {
+            anyhow::bail!("the null transport has no server");
+        }
+        if let (Some(name), true) = (protocol.name, xmlrpc_i8) {
+            protocol = registry::named(name, true)?;
+        }
+        let reach = Reach { path: parsed.path, service: None, metadata: Arc::from(metadata) };
+        let protocol = protocol.reaching(reach)?;
+        Ok(Self { protocol, address: parsed.address, service_name: "service".into() })
+    }
+
+    /// Refuses protocols whose bytes do not say what they are.
+    pub(super) fn needs_types(&self) -> anyhow::Result<()> {
+        let codec = self.protocol.codec.name();
+        if matches!(codec, "xml" | "msgpack") {
+            return Ok(());
+        }
+        anyhow::bail!(
+            "{} needs the method's types: give a scenario that declares them, --scenario FILE",
+            self.protocol.label()
+        )
+    }
+
+    /// A server's error as its protocol spells it.
+    pub(super) fn native(&self, fault: &Fault) -> String {
+        let Fault { code, name, message, traceback, .. } = fault;
+        let text = match (self.protocol.name, code) {
+            (Some("xmlrpc"), _) if name.starts_with("HTTP") => format!("{name}: {message}"),
+            (Some("xmlrpc"), Some(code)) if name == "Fault" => format!("fault {code}: {message}"),
+            (Some("xmlrpc"), Some(code)) => format!("fault {code}: {name}: {message}"),
+            (Some("zerorpc"), _) => format!("ERR {name}: {message}"),
+            (Some("grpc" | "grpc-tonic"), Some(code)) => {
+                format!("status {code} {}: {message}", status_name(*code))
+            }
+            _ => format!("fault: {name}: {message}"),
+        };
+        match traceback {
+            Some(traceback) if !traceback.trim().is_empty() => format!("{text}\n{}", traceback.trim_end()),
+            _ => text,
+        }
+    }
+}
+
+/// The names of gRPC's status codes ("Status codes and their use in gRPC").
+fn status_name(code: i64) -> &'static str {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    usize::try_from(code).ok().and_then(|code| NAMES.get(code)).unwrap_or(&"(no known code)")
+}
+
+/// A time on the command line, in nanoseconds.
+pub(super) fn duration(text: &str) -> Result<u64, String> {
+    parse_duration_ns(text).map_err(|error| error.to_string())
+}
+
+/// `key=value` on the command line.
+pub(super) fn metadata(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".into()),
+    }
+}
+
+/// A time for people.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn milliseconds(ns: u64) -> String {
+    format!("{:.3} ms", ns as f64 / 1e6)
+}

@@ -1,0 +1,192 @@
+//! Scenario files to start from: written from what is known of a server, or from nothing. Pure text;
+//! what is written is valid as it stands.
+
+use std::fmt::Write as _;
+
+use crate::rpc::{Field, Type};
+
+/// What is known of a server.
+#[derive(Debug, Clone)]
+pub struct Skeleton {
+    /// The scenario's name.
+    pub name: String,
+    /// The server's URL.
+    pub url: String,
+    /// More lines for the back end's table, as `proto = "service.proto"`.
+    pub backend_lines: Vec<String>,
+    /// Its methods.
+    pub methods: Vec<SkeletonMethod>,
+    /// What it would not tell, for the head of the file.
+    pub notes: Vec<String>,
+}
+
+/// What is known of a method.
+#[derive(Debug, Clone)]
+pub struct SkeletonMethod {
+    /// The name.
+    pub name: String,
+    /// The parameters; `None` where the server does not tell them.
+    pub params: Option<Vec<Field>>,
+    /// The type of the answer; open where it is not known.
+    pub returns: Type,
+    /// Whether it streams.
+    pub streams: bool,
+    /// Why it cannot be called, if so: it is written as a comment.
+    pub obstacle: Option<String>,
+    /// Its documentation.
+    pub help: String,
+}
+
+/// The commented scenario of `wirebench init`.
+pub const INIT: &str = include_str!("init.toml");
+
+/// The most lines of a method's documentation that are kept.
+const HELP_LINES: usize = 3;
+
+impl Skeleton {
+    /// Whether a scenario could call any of the methods.
+    #[must_use]
+    pub fn is_callable(&self) -> bool {
+        self.methods.iter().any(is_usable)
+    }
+
+    /// The scenario file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "# What {} offers, as a scenario to start from. It is valid as it stands;",
+            one_line(&self.url)
+        )?;
+        writeln!(out, "# look at what every method is called with, then: wirebench run FILE")?;
+        for note in &self.notes {
+            writeln!(out, "# Note: {}.", one_line(note))?;
+        }
+        writeln!(out, "\nname = {}", quoted(&self.name))?;
+        for method in &self.methods {
+            write_method(out, method)?;
+        }
+        let mixed: Vec<&SkeletonMethod> = self.methods.iter().filter(|method| is_usable(method)).collect();
+        writeln!(out, "\n# How often each method is called, in relation to the others.\n[mix.weights]")?;
+        for method in &mixed {
+            // Methods whose arguments nobody told would only measure errors.
+            let weight =
+                u8::from(method.params.is_some() || mixed.iter().all(|method| method.params.is_none()));
+            writeln!(out, "{} = {weight}", key(&method.name))?;
+        }
+        writeln!(
+            out,
+            "\n[load]\nclosed = {{ concurrency = 1 }}   # calls in flight; or: open = {{ rate_per_s = 100 }}"
+        )?;
+        writeln!(out, "duration = \"5s\"\nrounds = 3\n\n[backends.server]\nurl = {}", quoted(&self.url))?;
+        for line in &self.backend_lines {
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the scenario can hold the method: see `check_method_name` of the reader.
+fn is_usable(method: &SkeletonMethod) -> bool {
+    let name = &method.name;
+    method.obstacle.is_none()
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || "_.-".contains(character))
+        && name.len() <= 100
+}
+
+fn write_method(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
+    writeln!(out)?;
+    for line in method.help.lines().filter(|line| !line.trim().is_empty()).take(HELP_LINES) {
+        writeln!(out, "# {}", one_line(line.trim()))?;
+    }
+    if !is_usable(method) {
+        let why = method.obstacle.as_deref().unwrap_or("a scenario has no place for this name");
+        return writeln!(out, "# {} is left out: {}.", one_line(&method.name), one_line(why));
+    }
+    writeln!(out, "[methods.{}]", key(&method.name))?;
+    match &method.params {
+        None => {
+            writeln!(out, "# Fill in its parameters, in order, each with any name and its type, as:")?;
+            writeln!(out, "# params = {{ id = {{ int = {{ min = 1, max = 100 }} }}, name = \"text\" }}")?;
+        }
+        Some(params) if params.is_empty() => {}
+        Some(params) => {
+            if params.iter().any(|param| is_open(&param.ty)) {
+                writeln!(out, "# The server does not tell every type: \"text\" is a guess.")?;
+            }
+            let params: Vec<String> =
+                params.iter().map(|param| format!("{} = {}", key(&param.name), shape(&param.ty))).collect();
+            writeln!(out, "params = {{ {} }}", params.join(", "))?;
+        }
+    }
+    if method.streams {
+        writeln!(out, "stream = {{ items = 1 }}   # how many items the server sends")?;
+    }
+    if is_open(&method.returns) {
+        writeln!(out, "# Answers are not compared: say what they are (returns) to have them checked,")?;
+        writeln!(out, "# by type (expect = \"type\") or by value (expect = \"equal\").")?;
+        writeln!(out, "returns = \"any\"\nexpect = \"any\"")
+    } else {
+        writeln!(out, "returns = {}", shape(&method.returns))?;
+        writeln!(out, "expect = \"type\"   # or \"equal\", with the value that must come back")
+    }
+}
+
+/// Whether a type is open somewhere.
+fn is_open(ty: &Type) -> bool {
+    match ty {
+        Type::Any => true,
+        Type::List(of) => is_open(of),
+        Type::Struct(fields) => fields.is_empty() || fields.iter().any(|field| is_open(&field.ty)),
+        _ => false,
+    }
+}
+
+/// A type as scenarios spell it.
+fn shape(ty: &Type) -> String {
+    match ty {
+        Type::Any => "\"text\"".into(),
+        Type::Struct(fields) if fields.is_empty() => "\"nil\"".into(),
+        Type::List(of) => format!("{{ list = {{ of = {} }} }}", shape(of)),
+        Type::Struct(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|field| format!("{} = {}", key(&field.name), shape(&field.ty))).collect();
+            format!("{{ struct = {{ {} }} }}", fields.join(", "))
+        }
+        simple => format!("\"{simple}\""),
+    }
+}
+
+fn key(name: &str) -> String {
+    let bare = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quoted(name) }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            character if character.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Text that cannot leave its comment.
+fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}

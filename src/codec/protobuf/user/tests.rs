@@ -1,3 +1,5 @@
+//! A user's own messages, compiled and carried both ways.
+
 use std::sync::Arc;
 
 use prost::Message as _;

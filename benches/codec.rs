@@ -71,6 +71,7 @@ fn decode(criterion: &mut Criterion, payload: &Payload) {
     let mut group = begin(criterion, "decode", payload);
     for (name, codec) in prepared(payload) {
         let (bytes, mut values) = (encoded(codec.as_ref(), &payload.value), Vec::new());
+        assert!(codec.decode(&bytes, &mut values).is_ok() && values == [payload.value.clone()], "{name}");
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 values.clear();
@@ -78,7 +79,6 @@ fn decode(criterion: &mut Criterion, payload: &Payload) {
                 black_box(values.len())
             });
         });
-        assert_eq!(values.first(), Some(&payload.value), "{name}");
     }
     if payload.name == "user" {
         typed::decode(&mut group, &payload.value);
@@ -91,6 +91,7 @@ fn main() {
         .sample_size(30)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
+        .nresamples(10_000)
         .configure_from_args();
     for payload in payloads::all() {
         encode(&mut criterion, &payload);

@@ -77,6 +77,7 @@ fn main() {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
+        .nresamples(10_000)
         .configure_from_args();
     for mode in [ConnectionMode::Persistent, ConnectionMode::PerCall] {
         for (method, payload) in payloads.iter().enumerate() {

@@ -33,9 +33,32 @@ const fn classes() -> [Class; 256] {
     classes
 }
 
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
+/// Whether a block may have a byte that is not plain. Without a branch, so that it becomes vector
+/// instructions: most text is long and plain.
+fn is_unusual(block: &[u8]) -> bool {
+    block.iter().fold(false, |found, &byte| {
+        found | (byte < 0x20) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xEF)
+    })
+}
+
+/// The first byte from here on that is not plain.
 fn special(bytes: &[u8], from: usize) -> Option<(usize, Class)> {
-    let rest = bytes.get(from..)?;
-    let at = from + rest.iter().position(|byte| CLASSES[usize::from(*byte)] != Class::Plain)?;
+    let is_special = |byte: &u8| CLASSES[usize::from(*byte)] != Class::Plain;
+    let mut from = from;
+    let at = loop {
+        let Some(block) = bytes.get(from..from + BLOCK) else {
+            break from + bytes.get(from..)?.iter().position(is_special)?;
+        };
+        if is_unusual(block)
+            && let Some(at) = block.iter().position(is_special)
+        {
+            break from + at;
+        }
+        from += BLOCK;
+    };
     let class = match CLASSES[usize::from(bytes[at])] {
         Class::Suspect if matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])) => Class::Forbidden,
         class => class,

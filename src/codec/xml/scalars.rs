@@ -63,11 +63,10 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 /// Base64 may be broken into lines.
 pub(super) fn bytes(text: &str) -> Result<Vec<u8>, &'static str> {
-    let is_space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let decoded = if text.bytes().any(is_space) {
-        STANDARD.decode(text.bytes().filter(|byte| !is_space(*byte)).collect::<Vec<u8>>())
-    } else {
-        STANDARD.decode(text)
-    };
+    // Most is not, and white space alone makes this fail.
+    let decoded = STANDARD.decode(text).or_else(|_| {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        STANDARD.decode(text.bytes().filter(|byte| !is_space(byte)).collect::<Vec<u8>>())
+    });
     decoded.map_err(|_| "text that is no base64")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use wirebench::clock::now_ns;
-use wirebench::record::{Background, Kinds, Recorder, Sample};
+use wirebench::record::{Background, IntervalLength, Kinds, Recorder, Sample};
 
 /// Service times as they come: a few microseconds, sometimes a hundred times that.
 fn service_ns(index: u64) -> u64 {
@@ -29,7 +29,8 @@ fn main() {
         let background = Background::start(Box::new(|interval| {
             black_box(interval.filled().count());
         }));
-        let mut recorder = Recorder::new(2, kinds, 0, background.expect("a thread"));
+        let length = IntervalLength::Fixed(1_000_000_000);
+        let mut recorder = Recorder::new(2, kinds, 0, length, background.expect("a thread"));
         let mut index = 0;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
@@ -39,7 +40,15 @@ fn main() {
                 let (ready_ns, start_ns) = (due_ns + 700, due_ns + 900);
                 let done_ns = start_ns + service_ns(index);
                 let method = (index % 2) as usize;
-                recorder.record(black_box(&Sample { method, due_ns, ready_ns, start_ns, done_ns }));
+                let first_item_ns = None;
+                recorder.record(black_box(&Sample {
+                    method,
+                    due_ns,
+                    ready_ns,
+                    start_ns,
+                    first_item_ns,
+                    done_ns,
+                }));
             });
         });
         recorder.finish((index + 1) * 1_000);

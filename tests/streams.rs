@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use wirebench::host::{Serve, serve_in_process};
-use wirebench::load::{self, Drive, Observer};
+use wirebench::load::{self, Drive, Observer, Pacing};
 use wirebench::protocol::registry;
 use wirebench::result::{RoundResult, hlog};
 use wirebench::rpc::{Answer, CallError, Service, Value};
@@ -220,9 +220,9 @@ fn round(protocol: &str, change: impl FnOnce(&mut Service)) -> RoundResult {
         generator,
         service,
         links: scenario.load.links(1_000).unwrap(),
-        load: scenario.load,
+        load: scenario.load.clone(),
         write_batch: 16,
-        pacing: load::Pacing { spin_ns: 0, is_broken: false },
+        pacing: Pacing::default(),
         seed: 7,
         cpus: Vec::new(),
     };
@@ -274,11 +274,10 @@ fn one_answer_where_a_stream_was_expected_and_the_other_way_round_are_wrong() {
 
 #[test]
 fn the_time_out_of_a_stream_counts_from_its_start_to_its_end() {
-    use wirebench::rpc::{Delay, ErrorClass, Hold};
+    use wirebench::rpc::{Delay, ErrorClass, Hold, How};
     for protocol in STREAMING {
         let round = round(protocol, |service| {
-            let delay =
-                Delay { hold: Hold::Fixed(2_000_000_000), stall: None, how: wirebench::rpc::How::Sleep };
+            let delay = Delay { hold: Hold::Fixed(2_000_000_000), stall: None, how: How::Sleep };
             service.methods[0].delay = Some(delay);
         });
         let feed = &round.methods["feed"];

@@ -32,7 +32,7 @@ impl Caller {
             String::new()
         } else {
             let (protocol, service) = (protocol.clone(), Arc::clone(&service));
-            let serve = Serve { protocol, service, wiring: Arc::clone(&wiring), spin: false };
+            let serve = Serve { protocol, service, wiring: Arc::clone(&wiring), spin: false, log: None };
             serve_in_process(serve, cpus).expect("a server on this machine")
         };
         let codecs = MethodCodecs::prepare(protocol.codec.as_ref(), &service).expect("codecs");

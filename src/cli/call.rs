@@ -1,14 +1,16 @@
 //! `wirebench call`: one call to any server, from JSON to JSON.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
 use super::remote::{self, NO_ANSWER, Remote};
-use crate::protocol::{OneAnswer, OneCall};
-use crate::rpc::{Answer, CallError, Field, Method, Service, ServiceMethod, Type, Value};
+use crate::codec::{ProtoMethod, ProtoSchema};
+use crate::protocol::{Asker, OneAnswer, OneCall, one_method, reflect};
+use crate::rpc::{CallError, Field, Service, Type, Value};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -28,6 +30,12 @@ pub(super) struct Arguments {
     /// Take the method's types from this scenario
     #[arg(long, value_name = "SCENARIO")]
     scenario: Option<String>,
+    /// gRPC: take the types from this .proto (or compiled .protoset) instead of asking the server
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    proto: Option<PathBuf>,
+    /// Where the .proto finds its imports
+    #[arg(long, value_name = "DIR", requires = "proto")]
+    proto_include: Vec<PathBuf>,
     /// Arguments and answer tell their types, as {"int": 5} and {"bytes": "AP8="}
     #[arg(long)]
     tagged: bool,
@@ -49,7 +57,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let given: Vec<Json> =
         serde_json::from_str(&arguments.args).context("ARGS must be one JSON array, as '[1, \"two\"]'")?;
     let remote = Remote::open(&arguments.url, &arguments.metadata, arguments.xmlrpc_i8)?;
-    let target = target(arguments, remote, given.len())?;
+    let target = match target(arguments, remote, given.len())? {
+        Ok(target) => target,
+        Err((remote, error)) => return refused(arguments, &remote, &error),
+    };
     let values = values(arguments, &target, &given)?;
     target
         .remote
@@ -77,7 +88,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     }
 }
 
-fn target(arguments: &Arguments, mut remote: Remote, given: usize) -> anyhow::Result<Target> {
+/// Finds out how the method is called; the inner error is the server's, when it was asked.
+fn target(
+    arguments: &Arguments,
+    remote: Remote,
+    given: usize,
+) -> anyhow::Result<Result<Target, (Remote, CallError)>> {
     if let Some(name) = &arguments.scenario {
         let service = super::find_scenario(name)?.service();
         let position = service.position(&arguments.method).with_context(|| {
@@ -85,20 +101,82 @@ fn target(arguments: &Arguments, mut remote: Remote, given: usize) -> anyhow::Re
             format!("{name} has no method {:?}; it has: {}", arguments.method, names.join(", "))
         })?;
         let methods = vec![service.methods[position].clone()];
-        return Ok(Target { remote, service: Arc::new(Service { methods, ..service }) });
+        return Ok(Ok(Target { remote, service: Arc::new(Service { methods, ..service }) }));
     }
+    if remote.is_grpc() {
+        let schema = match schema(arguments, &remote)? {
+            Ok(schema) => schema,
+            Err(error) => return Ok(Err((remote, error))),
+        };
+        return grpc_target(arguments, remote, given, &schema).map(Ok);
+    }
+    anyhow::ensure!(arguments.proto.is_none(), "{} has no use for a .proto", remote.protocol.label());
     remote.needs_types()?;
-    let name = std::mem::take(&mut remote.service_name);
-    let params = (1..=given).map(|number| Field::new(&format!("argument {number}"), Type::Any)).collect();
-    let method = ServiceMethod {
-        method: Method { name: arguments.method.as_str().into(), params, returns: Type::Any },
-        answer: Answer::Value(Value::Nil),
-        stream_items: None,
-        delay: None,
-        fail_rate: 0.0,
+    let params = (1..=given).map(|number| Field::new(&format!("argument {number}"), Type::Any));
+    let service = one_method(&arguments.method, params.collect(), Type::Any, None);
+    Ok(Ok(Target { remote, service }))
+}
+
+/// The server's types: from the file, or from the server itself.
+fn schema(arguments: &Arguments, remote: &Remote) -> anyhow::Result<Result<ProtoSchema, CallError>> {
+    if let Some(file) = &arguments.proto {
+        return Ok(Ok(crate::run::load_proto(file, &arguments.proto_include)?));
+    }
+    let deadline = Instant::now() + Duration::from_nanos(arguments.timeout);
+    let outcome = reflect(&Asker { protocol: &remote.protocol, target: &remote.address, deadline });
+    if let Err(CallError::Remote(_)) = &outcome {
+        anstream::eprintln!(
+            "the server does not tell its types (gRPC reflection); give them with --proto or --scenario"
+        );
+    }
+    Ok(outcome)
+}
+
+fn grpc_target(
+    arguments: &Arguments,
+    remote: Remote,
+    given: usize,
+    schema: &ProtoSchema,
+) -> anyhow::Result<Target> {
+    let (service, method) = find_method(&arguments.method, schema)?;
+    anyhow::ensure!(!method.client_streaming, "{}: the client streams, which is not supported", method.name);
+    anyhow::ensure!(
+        given <= 1,
+        "a gRPC method takes one argument, the request: '[{{\"field\": value}}]'; {} takes {}",
+        method.name,
+        method.request
+    );
+    let Remote { protocol, address } = remote;
+    let protocol = protocol.with_proto(schema, Some(&service))?;
+    // No field has a space in its name: the one argument is the whole message.
+    let params = (0..given).map(|_| Field::new("the request", Type::Any)).collect();
+    let items = method.server_streaming.then_some(1);
+    let service = one_method(&method.name, params, Type::Any, items);
+    Ok(Target { remote: Remote { protocol, address }, service })
+}
+
+/// A method by its name, alone where no other service has it too, or as `package.Service/Method`.
+fn find_method(asked: &str, schema: &ProtoSchema) -> anyhow::Result<(String, ProtoMethod)> {
+    let services = schema.services();
+    let (wanted, name) = match asked.trim_start_matches('/').rsplit_once(['/', '.']) {
+        Some((service, name)) => (Some(service), name),
+        None => (None, asked),
     };
-    let service = Arc::new(Service { name, methods: vec![method], seed: 0 });
-    Ok(Target { remote, service })
+    let mut found = Vec::new();
+    let mut names = Vec::new();
+    for service in services {
+        for method in service.methods {
+            names.push(format!("{}/{}", service.name, method.name));
+            if method.name == name && wanted.is_none_or(|wanted| wanted == service.name) {
+                found.push((service.name.clone(), method));
+            }
+        }
+    }
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => anyhow::bail!("there is no method {asked:?}; there are: {}", names.join(", ")),
+        (Some(_), false) => anyhow::bail!("several services have {asked:?}: {}", names.join(", ")),
+    }
 }
 
 fn values(arguments: &Arguments, target: &Target, given: &[Json]) -> anyhow::Result<Vec<Value>> {

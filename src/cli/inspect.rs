@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// Write a scenario to start from; a file that exists is not replaced
     #[arg(long, value_name = "FILE")]
     scenario_out: Option<PathBuf>,
+    /// gRPC: the service of the scenario, where the server has several
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
     /// What is printed
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     format: String,
@@ -55,7 +58,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     };
     show(arguments, &offer)?;
     if let Some(path) = &arguments.scenario_out {
-        write_scenario(&arguments.url, path, &offer)?;
+        write_scenario(arguments, path, &offer)?;
     }
     Ok(0)
 }
@@ -115,30 +118,69 @@ fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-fn write_scenario(url: &str, path: &Path, offer: &Offer) -> anyhow::Result<()> {
+fn write_scenario(arguments: &Arguments, path: &Path, offer: &Offer) -> anyhow::Result<()> {
+    let mut notes = offer.notes.clone();
+    let service = chosen_service(arguments, offer, &mut notes)?;
+    let is_of_it = |method: &&OfferedMethod| service.is_none() || method.service == service;
     let method = |method: &OfferedMethod| SkeletonMethod {
         name: method.name.clone(),
         params: method.params.clone(),
         returns: method.returns.clone(),
         streams: method.streams,
         obstacle: method.obstacle.clone(),
+        samples: method.samples.clone(),
         help: method.help.clone(),
     };
-    let methods: Vec<SkeletonMethod> = offer.methods.iter().map(method).collect();
-    let name = offer.name.clone().filter(|name| !name.trim().is_empty());
-    let skeleton = Skeleton {
+    let methods: Vec<SkeletonMethod> = offer.methods.iter().filter(is_of_it).map(method).collect();
+    let name = offer.name.clone().or_else(|| service.clone()).filter(|name| !name.trim().is_empty());
+    let mut skeleton = Skeleton {
         name: name.unwrap_or_else(|| "my service".into()),
-        url: url.to_owned(),
+        url: arguments.url.clone(),
         backend_lines: Vec::new(),
         methods,
-        notes: offer.notes.clone(),
+        notes,
     };
     if !skeleton.is_callable() {
         anyhow::bail!("the server offers no method that could be called: no scenario is written");
     }
+    if let (Some(descriptors), Some(service)) = (&offer.descriptors, &service) {
+        let beside = path.with_extension("protoset");
+        let file = beside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        write_new(&beside, descriptors)?;
+        skeleton.backend_lines.push("# The messages, as the server told them; a .proto does as well.".into());
+        skeleton.backend_lines.push(format!("proto = {}", json!(file)));
+        skeleton.backend_lines.push(format!("service = {}", json!(service)));
+    }
+    let metadata =
+        arguments.metadata.iter().map(|(name, value)| format!("{} = {}", json!(name), json!(value)));
+    let metadata: Vec<String> = metadata.collect();
+    if !metadata.is_empty() {
+        skeleton.backend_lines.push(format!("metadata = {{ {} }}", metadata.join(", ")));
+    }
     write_new(path, skeleton.to_toml().as_bytes())?;
     anstream::eprintln!("written: {}; look through it, then: wirebench run {0}", path.display());
     Ok(())
+}
+
+/// A scenario calls one gRPC service: the one asked for, or the first that is not about the server.
+fn chosen_service(
+    arguments: &Arguments,
+    offer: &Offer,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Option<String>> {
+    let mut services: Vec<&String> =
+        offer.methods.iter().filter_map(|method| method.service.as_ref()).collect();
+    services.dedup();
+    let names = services.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    if let Some(asked) = &arguments.service {
+        anyhow::ensure!(services.contains(&asked), "the server has no service {asked:?}; it has: {names}");
+        return Ok(Some(asked.clone()));
+    }
+    let first = services.iter().find(|name| !name.starts_with("grpc.")).or(services.first());
+    if services.len() > 1 {
+        notes.push(format!("the server has several services ({names}); choose with --service"));
+    }
+    Ok(first.map(|name| (*name).clone()))
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

@@ -12,19 +12,19 @@ pub(super) struct LoadOptions {
     #[arg(long)]
     skip_unsupported: bool,
     /// Rounds per cell
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     rounds: Option<u32>,
     /// Calls per round
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "duration")]
     calls: Option<u64>,
     /// Length of a round's measured interval, as 10s or 500ms
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     duration: Option<u64>,
     /// Warm-up: a time (500ms), or a number of calls
-    #[arg(long, value_name = "TIME|N", value_parser = amount)]
+    #[arg(long, value_name = "TIME|N", value_parser = amount, allow_hyphen_values = true)]
     warmup: Option<Amount>,
     /// Calls in flight, in a closed loop
-    #[arg(long, value_name = "N", conflicts_with = "rate")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "rate")]
     concurrency: Option<u32>,
     /// Calls due per second, in an open loop
     #[arg(long, value_name = "PER_SECOND", allow_negative_numbers = true)]
@@ -33,7 +33,7 @@ pub(super) struct LoadOptions {
     #[arg(long, value_parser = placement)]
     placement: Option<Placement>,
     /// Seed of calls, payloads, arrivals and the order of rounds
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 

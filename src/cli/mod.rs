@@ -13,6 +13,7 @@ mod remote;
 mod report;
 mod run;
 mod schema;
+mod selftest;
 mod serve;
 mod supervise;
 mod validate;
@@ -52,6 +53,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Run one of our servers, alone
     Serve(serve::Arguments),
+    /// Prove the measuring on this machine against known truths
+    Selftest(selftest::Arguments),
     /// Print or write a commented scenario to start from
     Init(init::Arguments),
     /// List what a server offers
@@ -82,6 +85,7 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Report(arguments) => report::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
+        Command::Selftest(arguments) => selftest::main(&arguments),
         Command::Init(arguments) => init::main(&arguments),
         Command::Inspect(arguments) => inspect::main(&arguments),
         Command::Call(arguments) => call::main(&arguments),

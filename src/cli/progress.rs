@@ -25,11 +25,8 @@ impl Bar {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(Some(rounds as u64), target);
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:30} round {pos}/{len}  {wide_msg}  {eta_precise} left")
-        {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
+        // Before a round has ended nobody knows how long one takes.
+        show(&bar, "{bar:30} round {pos}/{len}  {wide_msg}");
         bar.enable_steady_tick(Duration::from_secs(1));
         Self { bar, cell: String::new() }
     }
@@ -37,6 +34,12 @@ impl Bar {
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn show(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸─"));
     }
 }
 
@@ -52,6 +55,9 @@ impl Progress for Bar {
             let line = format!("{}: {note}", self.cell);
             // `println` of a hidden bar prints nothing.
             self.bar.suspend(|| super::say(&line));
+        }
+        if self.bar.position() == 0 {
+            show(&self.bar, "{bar:30} round {pos}/{len}  {wide_msg}  {eta_precise} left");
         }
         self.bar.inc(1);
     }

@@ -17,8 +17,6 @@ pub(super) struct Remote {
     pub(super) protocol: Protocol,
     /// Where it listens.
     pub(super) address: String,
-    /// The name of its service, as far as the protocol asks for one.
-    pub(super) service_name: String,
 }
 
 impl Remote {
@@ -36,7 +34,11 @@ impl Remote {
         }
         let reach = Reach { path: parsed.path, service: None, metadata: Arc::from(metadata) };
         let protocol = protocol.reaching(reach)?;
-        Ok(Self { protocol, address: parsed.address, service_name: "service".into() })
+        Ok(Self { protocol, address: parsed.address })
+    }
+
+    pub(super) fn is_grpc(&self) -> bool {
+        matches!(self.protocol.name, Some("grpc" | "grpc-tonic"))
     }
 
     /// Refuses protocols whose bytes do not say what they are.

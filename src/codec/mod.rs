@@ -13,12 +13,12 @@ pub(crate) mod protobuf;
 mod support;
 mod xml;
 
-pub use protobuf::{file_descriptor, proto_file};
+pub use protobuf::{ProtoError, ProtoMethod, ProtoSchema, ProtoService, file_descriptor, proto_file};
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::rpc::{Field, Type, Value};
+use crate::rpc::{Field, ServiceMethod, Type, Value};
 
 /// Every codec, by name.
 pub const ALL: &[Entry] = &[
@@ -81,6 +81,27 @@ pub trait Codec: Debug + Send + Sync {
     /// # Errors
     /// [`Unsupported`] where the codec has no way to carry a type of the shape.
     fn prepare(&self, shape: &Shape) -> Result<Box<dyn ShapeCodec>, Unsupported>;
+
+    /// Prepares for the calls of a method: by its types alone, unless the codec knows the method
+    /// itself, from a schema of its service.
+    ///
+    /// # Errors
+    /// [`Unsupported`] where the codec has no way to carry a type of the method.
+    fn prepare_method(&self, method: &ServiceMethod) -> Result<CallCodec, Unsupported> {
+        Ok(CallCodec {
+            params: self.prepare(&Shape::Params(method.method.params.clone()))?,
+            result: self.prepare(&Shape::Result(method.method.returns.clone()))?,
+        })
+    }
+}
+
+/// A codec prepared for the calls of a method.
+#[derive(Debug)]
+pub struct CallCodec {
+    /// For the arguments.
+    pub params: Box<dyn ShapeCodec>,
+    /// For the result, or one item of a stream.
+    pub result: Box<dyn ShapeCodec>,
 }
 
 /// A codec prepared for a shape.

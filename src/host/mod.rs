@@ -9,6 +9,7 @@
 //! figure means.
 
 mod child;
+pub mod disturbance;
 pub mod environment;
 mod error;
 pub mod lifeline;

@@ -10,8 +10,8 @@ use crate::clock::now_ns;
 use crate::protocol::{Answered, CallId, MethodCodecs, Protocol};
 use crate::record::{CallBytes, Recorder, Sample, Tally};
 use crate::result::OpeningTotals;
-use crate::rpc::Service;
-use crate::scenario::Generator;
+use crate::rpc::{Service, Value};
+use crate::scenario::{Expect, Generator};
 use crate::transport::Wiring;
 
 /// What the lanes of one thread share for the life of a round.
@@ -73,8 +73,22 @@ pub(super) struct Stream {
     items: u64,
     first_item_ns: Option<u64>,
     encoded_bytes: u64,
+    /// Payload of the items, where nobody knew it before.
+    payload_bytes: u64,
     /// Whether an item was not the expected one. It is counted once.
     is_wrong: bool,
+}
+
+/// Checks an answer or an item as its method asks for.
+fn is_expected(client: &Client, method: usize, expected: &Value, answer: &Value) -> bool {
+    match client.generator.expect(method) {
+        Expect::Equal => *answer == *expected,
+        Expect::Type => {
+            let method = client.service.methods.get(method);
+            method.is_some_and(|method| method.method.returns.check(answer).is_ok())
+        }
+        Expect::Any => true,
+    }
 }
 
 /// Takes an answer, an item of a stream or a stream's end. Says whether the call is over.
@@ -107,12 +121,14 @@ pub(super) fn settle(
             results.tally.good(call.method, bytes);
             false
         }
-        (Ok(_), Some(items)) if items != call.stream.items => {
+        (Ok(_), Some(items))
+            if items != call.stream.items && client.generator.expect(call.method) != Expect::Any =>
+        {
             let found = format_args!("{} items", call.stream.items);
             results.tally.wrong(call.method, bytes, &format_args!("{items} items"), &found);
             false
         }
-        (Ok(answer), None) if **answer != *expected => {
+        (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {
             results.tally.wrong(call.method, bytes, expected, answer);
             false
         }
@@ -144,7 +160,10 @@ fn take_item(client: &Client, phase: &Phase, call: &mut Started, answered: &Answ
     let Ok(item) = &answered.outcome else { return };
     let is_expected_at_all = client.service.methods[call.method].stream_items.is_some();
     let expected = client.generator.expected(call.method, call.variant);
-    if (is_expected_at_all && **item == *expected) || stream.is_wrong {
+    if client.generator.expect(call.method) != Expect::Equal {
+        stream.payload_bytes += item.payload_bytes();
+    }
+    if (is_expected_at_all && is_expected(client, call.method, expected, item)) || stream.is_wrong {
         return;
     }
     stream.is_wrong = true;
@@ -161,11 +180,22 @@ fn bytes_of(client: &Client, call: &Started, answered: &Answered<'_>) -> CallByt
     let (payload_request, payload_response) = client.payload_bytes[call.method][call.variant];
     let is_stream = client.service.methods[call.method].stream_items.is_some();
     let stream = &call.stream;
+    let payload_response = match &answered.outcome {
+        Ok(answer) if client.generator.expect(call.method) != Expect::Equal => {
+            if is_stream {
+                stream.payload_bytes
+            } else {
+                answer.payload_bytes()
+            }
+        }
+        _ if is_stream => payload_response * stream.items,
+        _ => payload_response,
+    };
     CallBytes {
         encoded_request: call.encoded_request,
         encoded_response: if is_stream { stream.encoded_bytes } else { answered.encoded_bytes as u64 },
         payload_request,
-        payload_response: if is_stream { payload_response * stream.items } else { payload_response },
+        payload_response,
         items: is_stream.then_some(stream.items),
     }
 }

@@ -202,8 +202,9 @@ impl Dispatcher {
     fn begin(&mut self, name: &str, arguments: &[u8], at_ns: Option<u64>) -> Result<Begun, Fault> {
         let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
-        // Only service times need to know when this very call came.
-        let at_ns = at_ns.unwrap_or_else(|| if method.delay.is_some() { now_ns() } else { 0 });
+        // Only service times and the log need to know when this very call came.
+        let is_timed = method.delay.is_some() || self.prepared.log.is_some();
+        let at_ns = at_ns.unwrap_or_else(|| if is_timed { now_ns() } else { 0 });
         self.arguments.clear();
         codecs
             .params

@@ -5,14 +5,15 @@
 //! machine without I/O. [`registry`] lists the named protocols and makes free pairs; [`Session`] is
 //! the client's end, [`Dispatcher`] the server's; neither knows any protocol by name.
 
+mod call_log;
 #[doc = include_str!("binary_tcp.md")]
 pub mod binary_tcp {}
-mod call_log;
 mod dispatch;
 mod gap;
 mod offer;
 mod once;
 mod reach;
+mod reflection;
 pub mod registry;
 mod session;
 mod xmlrpc;
@@ -23,6 +24,7 @@ pub use dispatch::Dispatcher;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
 pub use once::{OneAnswer, OneCall, call_once, stream_once};
 pub use reach::{Reach, ReachError};
+pub use reflection::reflect;
 pub use registry::{Protocol, ProtocolError};
 pub use session::{Answered, CallId, MethodCodecs, Session, Submitted, call_error};
 

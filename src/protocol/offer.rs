@@ -37,6 +37,9 @@ pub struct OfferedMethod {
     pub streams: bool,
     /// Why Wirebench cannot call it, if so.
     pub obstacle: Option<String>,
+    /// Values that stand for a type where any other would be wrong (an enum's name), by their path:
+    /// `params.order.color`.
+    pub samples: Vec<(String, Value)>,
     /// Its documentation; empty where there is none.
     pub help: String,
 }
@@ -52,6 +55,7 @@ impl OfferedMethod {
             returns: Type::Any,
             streams: false,
             obstacle: None,
+            samples: Vec::new(),
             help: String::new(),
         }
     }

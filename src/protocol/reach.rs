@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Protocol, Route};
+use super::{Protocol, ProtocolError, Route};
+use crate::codec::ProtoSchema;
 use crate::rpc::Service;
 
 /// What one server wants beside its protocol.
@@ -37,6 +38,12 @@ pub enum ReachError {
     /// The protocol has no services.
     #[error("{protocol} has no services; only a gRPC server's methods belong to one")]
     Service {
+        /// The protocol.
+        protocol: String,
+    },
+    /// The protocol has no use for a `.proto`.
+    #[error("{protocol} has no use for a .proto; only grpc has")]
+    Proto {
         /// The protocol.
         protocol: String,
     },
@@ -104,6 +111,22 @@ impl Protocol {
         reach.metadata.iter().try_for_each(|(name, value)| check_header(name, value))?;
         let path = reach.path.filter(|_| self.name == Some("xmlrpc"));
         self.reach = Reach { path, ..reach };
+        Ok(self)
+    }
+}
+
+impl Protocol {
+    /// The protocol with the messages of a user's own service, which is called by its full name.
+    ///
+    /// # Errors
+    /// The protocol has no use for a `.proto`; no such service, or several to choose from.
+    pub fn with_proto(mut self, schema: &ProtoSchema, service: Option<&str>) -> Result<Self, ProtocolError> {
+        if self.name.is_none() || self.codec.name() != "protobuf" {
+            return Err(ProtocolError::Reach(ReachError::Proto { protocol: self.label() }));
+        }
+        let (codec, name) = schema.codec(service).map_err(ProtocolError::Proto)?;
+        self.codec = codec;
+        self.reach.service = Some(name);
         Ok(self)
     }
 }

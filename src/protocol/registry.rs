@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{CallLog, Context, Dispatcher, Envelope, gap, xmlrpc, zerorpc};
-use crate::codec::{self, Codec, EncodeError, Shape, Unsupported};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, reflection, xmlrpc, zerorpc};
+use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
 
@@ -63,7 +63,7 @@ pub const NAMED: &[Row] = &[
         envelope: gap::envelope,
         media_type: Some(GRPC),
         msgpack_time: true,
-        introspect: None,
+        introspect: Some(reflection::introspect),
     },
     Row {
         name: "grpc-tonic",
@@ -73,7 +73,7 @@ pub const NAMED: &[Row] = &[
         envelope: gap::envelope,
         media_type: Some(GRPC),
         msgpack_time: true,
-        introspect: None,
+        introspect: Some(reflection::introspect),
     },
     Row {
         name: "binary-tcp",
@@ -138,6 +138,9 @@ pub enum ProtocolError {
     /// The server cannot be reached as asked.
     #[error("{0}")]
     Reach(ReachError),
+    /// The user's `.proto` cannot be used.
+    #[error("{0}")]
+    Proto(ProtoError),
     /// The protocol cannot carry a value of the calls.
     #[error("method {method}: {source}")]
     Value {
@@ -241,8 +244,7 @@ impl Protocol {
                 let codec = self.transport.name();
                 return Err(failed(Unsupported { codec, what: "streams".into(), place }));
             }
-            self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?;
-            let result = self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?;
+            let result = self.codec.prepare_method(method).map_err(failed)?.result;
             if let crate::rpc::Answer::Value(answer) = &method.answer {
                 result.encode(std::slice::from_ref(answer), &mut Vec::new()).map_err(|source| {
                     ProtocolError::Value { method: method.method.name.to_string(), source }
@@ -267,12 +269,10 @@ impl Protocol {
         let unsupported = |source| ProtocolError::Unsupported { method: name(), source };
         let refused = |source| ProtocolError::Value { method: name(), source };
         let mut scratch = Vec::new();
-        let params = self.codec.prepare(&Shape::Params(method.method.params.clone())).map_err(unsupported)?;
-        params.encode(arguments, &mut scratch).map_err(refused)?;
+        let codecs = self.codec.prepare_method(method).map_err(unsupported)?;
+        codecs.params.encode(arguments, &mut scratch).map_err(refused)?;
         if let Some(answer) = method.answer.value(arguments) {
-            let result =
-                self.codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(unsupported)?;
-            result.encode(std::slice::from_ref(&*answer), &mut scratch).map_err(refused)?;
+            codecs.result.encode(std::slice::from_ref(&*answer), &mut scratch).map_err(refused)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use super::{ClientEnvelope, Opened, Posted, Protocol, ProtocolError};
 use crate::clock::now_ns;
-use crate::codec::{Codec, Shape, ShapeCodec};
+use crate::codec::{CallCodec, Codec, ShapeCodec};
 use crate::rpc::{CallError, Service, Value};
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError};
 
@@ -29,11 +29,8 @@ impl MethodCodecs {
             .map(|method| {
                 let failed =
                     |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
-                Ok(MethodCodecs {
-                    params: codec.prepare(&Shape::Params(method.method.params.clone())).map_err(failed)?,
-                    result: codec.prepare(&Shape::Result(method.method.returns.clone())).map_err(failed)?,
-                    streams: method.stream_items.is_some(),
-                })
+                let CallCodec { params, result } = codec.prepare_method(method).map_err(failed)?;
+                Ok(MethodCodecs { params, result, streams: method.stream_items.is_some() })
             })
             .collect()
     }

@@ -1,7 +1,5 @@
 //! Choices of a load that scenarios, results and hosts name alike.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Declares an enum whose values have names in scenario files, results and flags.
@@ -33,8 +31,8 @@ macro_rules! named_choice {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(self.name())
             }
         }

@@ -1,8 +1,13 @@
 //! What a scenario may name, told from the registries.
 
-use crate::protocol::Protocol;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::proto_files::load_proto;
+use crate::codec::{ProtoError, ProtoSchema};
 use crate::protocol::registry::{self, ProtocolError};
-use crate::scenario::{Backend, BackendKind, Catalogue};
+use crate::protocol::{Protocol, Reach};
+use crate::scenario::{Backend, BackendKind, Catalogue, Hosting};
 use crate::{codec, transport};
 
 /// The registries, as scenarios see them.
@@ -38,11 +43,44 @@ impl Catalogue for Registry {
     }
 }
 
-/// The protocol of a back end.
+/// Compiles a back end's `.proto`, so that client processes need not find it.
 ///
 /// # Errors
-/// A name that does not exist.
+/// What is wrong with it.
+pub fn compile_proto(backend: &mut Backend) -> Result<(), ProtocolError> {
+    if let Some(proto) = &mut backend.proto {
+        let schema = load_proto(&proto.file, &proto.include).map_err(ProtocolError::Proto)?;
+        if backend.service.is_none() {
+            let (_, name) = schema.codec(None).map_err(ProtocolError::Proto)?;
+            backend.service = Some(name);
+        }
+        proto.compiled = Some(STANDARD.encode(schema.to_bytes()));
+    }
+    Ok(())
+}
+
+/// The protocol of a back end, as its server wants it; a `.proto` must have been compiled.
+///
+/// # Errors
+/// A name that does not exist, or a setting that the protocol has no place for.
 pub fn protocol_of(backend: &Backend) -> Result<Protocol, ProtocolError> {
+    let path = match &backend.hosting {
+        Hosting::External(url) => url.path.clone(),
+        Hosting::Subprocess | Hosting::InProcess => None,
+    };
+    let reach = Reach { path, service: backend.service.clone(), metadata: backend.metadata.clone().into() };
+    let protocol = kind_of(backend)?.reaching(reach).map_err(ProtocolError::Reach)?;
+    let Some(proto) = &backend.proto else { return Ok(protocol) };
+    let damaged = |reason: String| {
+        ProtocolError::Proto(ProtoError::File { file: proto.file.display().to_string(), reason })
+    };
+    let compiled = proto.compiled.as_deref().ok_or_else(|| damaged("it was not compiled".into()))?;
+    let bytes = STANDARD.decode(compiled).map_err(|error| damaged(error.to_string()))?;
+    let schema = ProtoSchema::from_bytes(&bytes).map_err(ProtocolError::Proto)?;
+    protocol.with_proto(&schema, backend.service.as_deref())
+}
+
+fn kind_of(backend: &Backend) -> Result<Protocol, ProtocolError> {
     match &backend.kind {
         BackendKind::Protocol(name) => registry::named(name, backend.xmlrpc_i8),
         BackendKind::Pair { codec, transport } => registry::free_pair(codec, transport, backend.xmlrpc_i8),

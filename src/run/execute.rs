@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::describe::describe;
 use super::interrupt::Interrupt;
+use super::missing::{look_for_commands, skipped_for, start_optional_ones};
 use super::plan::{Cell, Plan};
-use super::round::{FinishedRound, RoundError, run_round, try_start};
+use super::round::{FinishedRound, RoundError, run_round};
 use crate::analysis::{self, Limits, Outcome, RoundInput, cell_from_rounds, evaluate_gates};
 use crate::host::{self, HostError};
 use crate::result::{
@@ -104,7 +105,7 @@ pub fn execute(
         skipped
             .insert(backend.clone(), Skipped { backend: backend.clone(), why: why.clone(), how_to_get_it });
     }
-    look_for_commands(plan, options, &folder, &mut skipped)?;
+    look_for_commands(plan, options.require_all, &folder, &mut skipped)?;
     if options.require_all {
         start_optional_ones(plan, &folder, interrupt)?;
     }
@@ -142,7 +143,7 @@ pub fn execute(
                 Err(RoundError::Host(error))
                     if error.is_missing() && cell.backend.optional && !options.require_all =>
                 {
-                    let entry = missing(&cell.backend.name, &error);
+                    let entry = skipped_for(&cell.backend.name, &error);
                     progress.ended(Some(&format!("skipped: {}", entry.why)));
                     skipped.insert(cell.backend.name.clone(), entry);
                     continue;
@@ -187,60 +188,6 @@ fn label(cell: &Cell) -> String {
     }
 }
 
-/// Looks whether every command exists before anything is measured: a scenario with a wrong command
-/// is refused whole, and an optional back end is left out.
-fn look_for_commands(
-    plan: &Plan,
-    options: &RunOptions,
-    folder: &Path,
-    skipped: &mut BTreeMap<String, Skipped>,
-) -> Result<(), RunError> {
-    for cell in &plan.cells {
-        let Some(argv) = &cell.backend.command else { continue };
-        let Err(error) = host::server::find_command(argv, folder) else { continue };
-        if cell.backend.optional && !options.require_all {
-            skipped.insert(cell.backend.name.clone(), missing(&cell.backend.name, &error));
-        } else {
-            return Err(RunError::Missing { backend: cell.backend.name.clone(), source: error });
-        }
-    }
-    Ok(())
-}
-
-/// Starts every optional foreign server once: a package that is missing is found by nothing else, and
-/// where all are required it must be known before anything is measured.
-fn start_optional_ones(plan: &Plan, folder: &Path, interrupt: &Interrupt) -> Result<(), RunError> {
-    let mut seen: Vec<&str> = Vec::new();
-    for cell in &plan.cells {
-        let backend = &cell.backend;
-        if !backend.optional || backend.command.is_none() || seen.contains(&&*backend.name) {
-            continue;
-        }
-        seen.push(&backend.name);
-        match try_start(cell, &plan.service, folder, interrupt) {
-            Err(RoundError::Host(source)) if source.is_missing() => {
-                return Err(RunError::Missing { backend: backend.name.clone(), source });
-            }
-            // Whatever else is wrong with it, its rounds will say.
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn missing(backend: &str, error: &HostError) -> Skipped {
-    let (why, how) = match error {
-        HostError::MissingPeer { what, how_to_get_it } => {
-            (format!("{what} is missing"), Some(how_to_get_it.clone()))
-        }
-        HostError::CommandMissing { command, how } => {
-            (format!("there is no command {command:?}"), Some(how.clone()))
-        }
-        error => (error.to_string(), None),
-    };
-    Skipped { backend: backend.to_owned(), why, how_to_get_it: how }
-}
-
 const NOT_TRIED: &str = "not tried again";
 
 /// A server that could not be started twice is not tried again: each attempt may take its whole
@@ -283,7 +230,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         skipped: Vec::new(),
         gates: Vec::new(),
         notes: Vec::new(),
-        selftest: None,
+        selftest: super::selftest::last(),
         cells: Vec::new(),
     }
 }

@@ -7,12 +7,21 @@ mod catalogue;
 mod describe;
 mod execute;
 mod interrupt;
+mod missing;
 mod plan;
+mod proto_files;
 mod round;
+mod selftest;
 mod spec;
 
 pub use catalogue::{Registry, protocol_of};
 pub use execute::{FinishedRun, Progress, RunError, RunOptions, execute, exit_code};
 pub use interrupt::{INTERRUPTED, Interrupt};
 pub use plan::{Cell, Choices, Plan, PlanError};
+pub use proto_files::load_proto;
+pub use round::RoundError;
+pub use selftest::{
+    CaseOutcome, Check, Comparison, Selftest, SelftestError, SelftestOptions,
+    StoreError as SelftestStoreError, last as last_selftest, selftest, store as store_selftest,
+};
 pub use spec::{ClientError, RoundSpec, run_client};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::protocol_of;
+use super::catalogue::{compile_proto, protocol_of};
 use crate::host::placement::{self, Assignment, PlacementError};
 use crate::protocol::{Protocol, ProtocolError};
 use crate::rpc::Service;
@@ -140,7 +140,11 @@ impl Plan {
             if !choices.only.is_empty() && !choices.only.contains(&backend.name) {
                 continue;
             }
-            let failed = |source| PlanError::Protocol { backend: backend.name.clone(), source };
+            let name = backend.name.clone();
+            let failed = |source| PlanError::Protocol { backend: name.clone(), source };
+            let mut backend = backend.clone();
+            compile_proto(&mut backend).map_err(failed)?;
+            let backend = &backend;
             let protocol = protocol_of(backend).map_err(failed)?;
             check_backend(backend, &protocol)?;
             match check_carries(&protocol, &service, &scenario, &points) {

@@ -1,8 +1,11 @@
 //! Back ends: what is under test and how it is hosted.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::rpc::named_choice;
 
 /// A server under test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,37 @@ pub struct Backend {
     pub xmlrpc_i8: bool,
     /// Replaces the load's `server_threads`.
     pub server_threads: Option<u32>,
+    /// The user's own gRPC service: its types.
+    pub proto: Option<ProtoFiles>,
+    /// The full name of the gRPC service, where it is not ours.
+    pub service: Option<String>,
+    /// Headers that are sent with every call.
+    pub metadata: Vec<(String, String)>,
+    /// What one of our own servers listens on.
+    pub listen: Listen,
+}
+
+/// The `.proto` of a user's service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtoFiles {
+    /// The file: a `.proto`, or a compiled `FileDescriptorSet`.
+    pub file: PathBuf,
+    /// Where imports are looked for; empty for the file's own folder.
+    pub include: Vec<PathBuf>,
+    /// What it was compiled to when the run was planned, in base64: client processes read no files.
+    pub compiled: Option<String>,
+}
+
+named_choice! {
+    /// What one of our own servers listens on.
+    #[derive(Default)]
+    Listen {
+        /// A port of this machine.
+        #[default]
+        Tcp = "tcp",
+        /// A socket in the file system.
+        Unix = "unix",
+    }
 }
 
 /// Which protocol a back end speaks.
@@ -81,7 +115,7 @@ pub struct ServerUrl {
     pub url: String,
     /// What names the protocol, as `xmlrpc+http`.
     pub scheme: String,
-    /// `host:port`.
+    /// `host:port`, or the path of a UNIX socket.
     pub address: String,
     /// From the first slash on, if there is one.
     pub path: Option<String>,
@@ -97,6 +131,13 @@ impl ServerUrl {
             return Err("a URL has no spaces".into());
         }
         let (scheme, rest) = url.split_once("://").ok_or("expected PROTOCOL+TRANSPORT://HOST:PORT")?;
+        if is_unix(scheme) {
+            // grpc+unix:///run/app.sock: no host, then an absolute path.
+            if !rest.starts_with('/') || rest.len() < 2 || rest.ends_with('/') {
+                return Err("expected the absolute path of a socket: PROTOCOL+unix:///PATH".into());
+            }
+            return Ok(Self { url: url.into(), scheme: scheme.into(), address: rest.into(), path: None });
+        }
         let (address, path) = match rest.find('/') {
             Some(slash) => (&rest[..slash], Some(rest[slash..].to_owned())),
             None => (rest, None),
@@ -114,6 +155,11 @@ impl ServerUrl {
     }
 }
 
+/// Whether a scheme's addresses are paths of UNIX sockets. ZeroMQ calls them `ipc`.
+fn is_unix(scheme: &str) -> bool {
+    matches!(scheme.rsplit_once('+'), Some((_, "unix" | "ipc")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +171,9 @@ mod tests {
             (&*url.scheme, &*url.address, url.path.as_deref()),
             ("xmlrpc+http", "127.0.0.1:8080", Some("/RPC2"))
         );
+        let socket = ServerUrl::parse("grpc+unix:///run/app.sock").unwrap();
+        assert_eq!((&*socket.address, socket.path), ("/run/app.sock", None));
+        assert!(ServerUrl::parse("grpc+unix://run/app.sock").is_err());
         assert_eq!(ServerUrl::parse("grpc+http://[::1]:1").unwrap().address, "[::1]:1");
         for wrong in [
             "",

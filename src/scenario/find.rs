@@ -61,9 +61,10 @@ impl Scenario {
         // A device or a pipe has no length: one byte more than allowed is enough to know.
         let mut bytes = Vec::new();
         file.take(MOST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-        let mut scenario = Self::parse_bytes(shown, &bytes, catalogue)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        scenario.folder = Some(folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf));
+        let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+        let mut scenario = Self::parse_bytes_in(&folder, shown, &bytes, catalogue)?;
+        scenario.folder = Some(folder);
         Ok(scenario)
     }
 }

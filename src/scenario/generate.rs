@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Mix, Workload, shape};
+use super::{Expect, Mix, Workload, shape};
 use crate::rpc::random::Random;
 use crate::rpc::{Answer, Value};
 
@@ -40,6 +40,7 @@ pub struct Generator {
 struct Pool {
     variants: Vec<Vec<Value>>,
     answer: Answer,
+    expect: Expect,
 }
 
 /// Methods with the running sum of their calls or weights; `total` is the last of these sums.
@@ -74,7 +75,7 @@ impl Generator {
                     used_bytes += arguments.iter().map(shape::memory_bytes).sum::<u64>();
                     variants.push(arguments);
                 }
-                Pool { variants, answer: method.answer(workload.seed) }
+                Pool { variants, answer: method.answer(workload.seed), expect: method.expect }
             })
             .collect();
         Self {
@@ -123,6 +124,12 @@ impl Generator {
     #[must_use]
     pub fn arguments(&self, method: usize, variant: usize) -> &[Value] {
         self.pools.get(method).and_then(|pool| pool.variants.get(variant)).map_or(&[], Vec::as_slice)
+    }
+
+    /// How a method's answers are checked.
+    #[must_use]
+    pub fn expect(&self, method: usize) -> Expect {
+        self.pools.get(method).map_or(Expect::Equal, |pool| pool.expect)
     }
 
     /// What a call must be answered with; where the method streams, each item of it.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Shape;
 use crate::rpc::random::Random;
-use crate::rpc::{Answer, Delay, Field, Method, Service, ServiceMethod, Type};
+use crate::rpc::{Answer, Delay, Field, Method, Service, ServiceMethod, Type, Value, named_choice};
 
 /// A method of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct MethodSpec {
     pub params: Vec<(Arc<str>, Shape)>,
     /// What it answers; an item of it where the method streams.
     pub returns: Returns,
+    /// How an answer is checked.
+    pub expect: Expect,
     /// How many items it streams; `None` for one answer.
     pub stream_items: Option<u64>,
     /// How long it takes.
@@ -33,6 +35,22 @@ pub enum Returns {
     Drawn(Shape),
     /// The parameter of this position.
     Echo(usize),
+    /// Anything: nobody looks at it.
+    Open,
+}
+
+named_choice! {
+    /// How answers are checked: services with state answer differently every time.
+    #[derive(Default)]
+    Expect {
+        /// Equal to the answer of the scenario.
+        #[default]
+        Equal = "equal",
+        /// Of its type.
+        Type = "type",
+        /// Not at all.
+        Any = "any",
+    }
 }
 
 impl MethodSpec {
@@ -42,6 +60,7 @@ impl MethodSpec {
         let returns = match &self.returns {
             Returns::Drawn(shape) => shape.ty(),
             Returns::Echo(position) => self.params.get(*position).map_or(Type::Nil, |(_, shape)| shape.ty()),
+            Returns::Open => Type::Any,
         };
         let params =
             self.params.iter().map(|(name, shape)| Field { name: name.clone(), ty: shape.ty() }).collect();
@@ -57,6 +76,7 @@ impl MethodSpec {
                 Answer::Value(shape.draw(&mut random, None))
             }
             Returns::Echo(position) => Answer::Echo(*position),
+            Returns::Open => Answer::Value(Value::Nil),
         }
     }
 }

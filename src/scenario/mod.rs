@@ -30,13 +30,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use backend::{Backend, BackendKind, Hosting, ServerUrl};
+pub use backend::{Backend, BackendKind, Hosting, Listen, ProtoFiles, ServerUrl};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
 pub use generate::{Generator, PlannedCall};
 pub use load::{Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement};
-pub use method::{MethodSpec, Mix, Returns, Workload};
+pub use method::{Expect, MethodSpec, Mix, Returns, Workload};
 pub use overrides::{OverrideError, Overrides};
 pub use schema::json_schema;
 pub use shape::{Length, Shape};

@@ -65,6 +65,13 @@ pub enum Shape {
         /// The value, of that type.
         value: Value,
     },
+    /// One of the user's own values.
+    Sample {
+        /// The type of them all.
+        ty: Type,
+        /// The values; there is one at least.
+        values: Arc<[Value]>,
+    },
     /// No value.
     Nil,
     /// A truth value.
@@ -126,7 +133,7 @@ impl Shape {
     #[must_use]
     pub fn ty(&self) -> Type {
         match self {
-            Shape::Literal { ty, .. } => ty.clone(),
+            Shape::Literal { ty, .. } | Shape::Sample { ty, .. } => ty.clone(),
             Shape::Nil => Type::Nil,
             Shape::Bool => Type::Bool,
             Shape::Int { .. } => Type::Int,
@@ -147,6 +154,10 @@ impl Shape {
     pub fn draw(&self, random: &mut Random, payload_bytes: Option<u64>) -> Value {
         match self {
             Shape::Literal { value, .. } => value.clone(),
+            Shape::Sample { values, .. } => {
+                let index = usize::try_from(random.below(values.len() as u64)).unwrap_or(0);
+                values.get(index).cloned().unwrap_or(Value::Nil)
+            }
             Shape::Nil => Value::Nil,
             Shape::Bool => Value::Bool(random.below(2) == 1),
             Shape::Int { min, max } => Value::Int(random.between(*min, *max)),
@@ -184,6 +195,7 @@ impl Shape {
     pub fn is_constant(&self) -> bool {
         match self {
             Shape::Literal { .. } | Shape::Nil => true,
+            Shape::Sample { values, .. } => values.len() <= 1,
             Shape::Bool | Shape::Text { .. } | Shape::Bytes { .. } => false,
             Shape::Int { min, max } | Shape::Time { min, max } => min == max,
             Shape::Float { min, max } => min.to_bits() == max.to_bits(),
@@ -212,6 +224,7 @@ impl Shape {
         };
         let content = match self {
             Shape::Literal { value, .. } => return memory_bytes(value),
+            Shape::Sample { values, .. } => return values.iter().map(memory_bytes).max().unwrap_or(0),
             Shape::Text { length } => sized(length, LONGEST_CHARACTER_BYTES),
             Shape::Bytes { length } => sized(length, 1),
             Shape::List { of, length } => of.most_bytes(payload_bytes).saturating_mul(length.max),

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::rpc::{Field, Type};
+use crate::rpc::{Field, Type, Value};
 
 /// What is known of a server.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct SkeletonMethod {
     pub streams: bool,
     /// Why it cannot be called, if so: it is written as a comment.
     pub obstacle: Option<String>,
+    /// Values that stand for a type where any other would be wrong, by their path.
+    pub samples: Vec<(String, Value)>,
     /// Its documentation.
     pub help: String,
 }
@@ -122,8 +124,11 @@ fn write_method(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
             if params.iter().any(|param| is_open(&param.ty)) {
                 writeln!(out, "# The server does not tell every type: \"text\" is a guess.")?;
             }
-            let params: Vec<String> =
-                params.iter().map(|param| format!("{} = {}", key(&param.name), shape(&param.ty))).collect();
+            let param = |param: &Field| {
+                let path = format!("params.{}", param.name);
+                format!("{} = {}", key(&param.name), shape(&param.ty, &path, &method.samples))
+            };
+            let params: Vec<String> = params.iter().map(param).collect();
             writeln!(out, "params = {{ {} }}", params.join(", "))?;
         }
     }
@@ -135,7 +140,7 @@ fn write_method(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
         writeln!(out, "# by type (expect = \"type\") or by value (expect = \"equal\").")?;
         writeln!(out, "returns = \"any\"\nexpect = \"any\"")
     } else {
-        writeln!(out, "returns = {}", shape(&method.returns))?;
+        writeln!(out, "returns = {}", shape(&method.returns, "returns", &method.samples))?;
         writeln!(out, "expect = \"type\"   # or \"equal\", with the value that must come back")
     }
 }
@@ -150,18 +155,24 @@ fn is_open(ty: &Type) -> bool {
     }
 }
 
-/// A type as scenarios spell it.
-fn shape(ty: &Type) -> String {
+/// A type as scenarios spell it; `path` is where it stands.
+fn shape(ty: &Type, path: &str, samples: &[(String, Value)]) -> String {
     match ty {
         Type::Any => "\"text\"".into(),
         Type::Struct(fields) if fields.is_empty() => "\"nil\"".into(),
-        Type::List(of) => format!("{{ list = {{ of = {} }} }}", shape(of)),
+        Type::List(of) => format!("{{ list = {{ of = {} }} }}", shape(of, &format!("{path}[]"), samples)),
         Type::Struct(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|field| format!("{} = {}", key(&field.name), shape(&field.ty))).collect();
-            format!("{{ struct = {{ {} }} }}", fields.join(", "))
+            let field = |field: &Field| {
+                let path = format!("{path}.{}", field.name);
+                format!("{} = {}", key(&field.name), shape(&field.ty, &path, samples))
+            };
+            format!("{{ struct = {{ {} }} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
-        simple => format!("\"{simple}\""),
+        simple => match samples.iter().find(|(place, _)| place == path) {
+            Some((_, Value::Text(text))) => format!("{{ {simple} = {{ value = {} }} }}", quoted(text)),
+            Some((_, value)) => format!("{{ {simple} = {{ value = {} }} }}", value.to_plain_json()),
+            None => format!("\"{simple}\""),
+        },
     }
 }
 

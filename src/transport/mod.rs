@@ -177,7 +177,7 @@ pub struct Outgoing<'a> {
 /// Something that came back. `id` is what the transport itself knows of the call, if it carries ids.
 #[derive(Debug)]
 pub enum Delivery<'a> {
-    /// A message (over HTTP/1 the body of a 200; other bodies are the status's message).
+    /// A message (over HTTP/1 the body of a 200; other bodies are pages for people and are dropped).
     Message {
         /// The call.
         id: Option<u64>,
@@ -207,8 +207,8 @@ pub struct Status {
     pub kind: StatusKind,
     /// The code on the wire: the HTTP status or the gRPC status number. A server may leave it out.
     pub code: Option<u32>,
-    /// Text for people; empty where there is none. Over HTTP/1 it is the body of an answer that is
-    /// not 200, in both directions.
+    /// Text for people; empty where there is none. Over HTTP/1 it is the reason phrase of an answer
+    /// that is not 200.
     pub message: String,
 }
 

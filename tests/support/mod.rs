@@ -1,11 +1,13 @@
 //! Runs the real binary in a folder of its own, and looks for what it leaves behind.
 
 // Each test file uses a part.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod failing_server;
+mod schema;
 
 pub use failing_server::{FailingServer, failing_backend};
+pub use schema::violations;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -117,6 +119,17 @@ impl Sandbox {
         finish(self.wirebench(arguments))
     }
 
+    /// Runs `wirebench run` with these arguments and `--out`, which must come out well.
+    #[track_caller]
+    pub fn measure(&self, arguments: &[&str]) -> (Ended, Value) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let out = format!("out-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let ended = self.run(["run", "--out", &out].iter().chain(arguments));
+        let run = self.result(&self.path(&out));
+        expect_good(&ended, &run);
+        (ended, run)
+    }
+
     /// Starts `wirebench` and returns at once; its output goes to files.
     pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Running<'_> {
         let file = |name: &str| std::fs::File::create(self.path(name)).unwrap();
@@ -201,7 +214,8 @@ impl Sandbox {
     /// The `run.json` of a folder, which `wirebench report` must read, too.
     #[track_caller]
     pub fn result(&self, run: &Path) -> Value {
-        self.run([OsStr::new("report"), run.as_os_str()]).expect_code(0);
+        let report = self.run([OsStr::new("report"), run.as_os_str()]).expect_code(0);
+        assert!(!report.stdout.is_empty());
         let text = std::fs::read_to_string(run.join("run.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
@@ -296,6 +310,25 @@ pub fn listing(folder: &Path) -> Vec<String> {
 pub fn cell<'a>(run: &'a Value, backend: &str) -> &'a Value {
     let cells = run["cells"].as_array().unwrap();
     cells.iter().find(|cell| cell["backend"] == backend).unwrap_or_else(|| panic!("no {backend}: {run:#}"))
+}
+
+/// What a busy machine does to a measurement with which nothing is wrong. These tests are about
+/// everything else.
+const OF_THE_MACHINE: [&str; 4] = ["client-stopped", "client-limited", "unstable", "too-few-rounds"];
+
+/// Whether a cell or round counts, or would on a quiet machine.
+pub fn is_good(cell_or_round: &Value) -> bool {
+    reasons(cell_or_round).iter().all(|(kind, _)| OF_THE_MACHINE.contains(&&**kind))
+}
+
+/// Fails the test unless the run ended well, or would have on a quiet machine.
+#[track_caller]
+pub fn expect_good(ended: &Ended, run: &Value) {
+    assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+    let cells = run["cells"].as_array().unwrap();
+    assert!(cells.iter().all(is_good), "{ended:#?}");
+    let all_valid = cells.iter().all(|cell| cell["verdict"]["status"] == "valid");
+    assert_eq!(ended.code, Some(if all_valid { 0 } else { 3 }), "{ended:#?}");
 }
 
 /// The kinds and details of the reasons why a cell or round does not count.

@@ -186,6 +186,19 @@ fn the_server_may_stand_still() {
 }
 
 #[test]
+fn a_round_that_a_mishap_or_a_client_giving_up_cut_short_has_failed_and_keeps_its_figures() {
+    let died = Script { change: |round| round.mishap = Some("the server died".into()), ..QUIET };
+    let gave_up = Script { change: |round| round.gave_up = Some("50 connections failed".into()), ..QUIET };
+    for (script, detail) in [(died, "the server died"), (gave_up, "50 connections failed")] {
+        let cell = cell_of(open(), &[Ok(round(&script))]);
+        let [reason] = &cell.verdict.reasons[..] else { panic!("{:?}", cell.verdict) };
+        assert_eq!(reason.kind, ReasonKind::Failed);
+        assert!(reason.detail.contains(detail), "{}", reason.detail);
+        assert!(cell.figures.calls.is_some_and(|calls| calls > 0));
+    }
+}
+
+#[test]
 fn errors_within_the_budget_are_allowed() {
     let failing = Script {
         change: |round| {

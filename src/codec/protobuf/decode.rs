@@ -50,14 +50,15 @@ impl Slot for (Arc<str>, Value) {
     }
 }
 
-struct Input<'a> {
-    start: &'a [u8],
-    rest: &'a [u8],
+/// Bytes on their way to become values.
+pub(super) struct Input<'a> {
+    pub(super) start: &'a [u8],
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Input<'a> {
     #[cold]
-    fn damage(&self, reason: impl Into<String>) -> Damage {
+    pub(super) fn damage(&self, reason: impl Into<String>) -> Damage {
         let at = self.rest.as_ptr().addr().saturating_sub(self.start.as_ptr().addr());
         damage(NAME, reason, at)
     }
@@ -69,7 +70,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    fn varint(&mut self) -> Decoded<u64> {
+    pub(super) fn varint(&mut self) -> Decoded<u64> {
         // Small numbers and lengths are one byte.
         if let Some((&byte, rest)) = self.rest.split_first()
             && byte < 0x80
@@ -81,12 +82,12 @@ impl<'a> Input<'a> {
         self.some(read)
     }
 
-    fn key(&mut self) -> Decoded<(u32, WireType)> {
+    pub(super) fn key(&mut self) -> Decoded<(u32, WireType)> {
         let read = decode_key(&mut self.rest);
         self.some(read)
     }
 
-    fn skip(&mut self, tag: u32, wire: WireType) -> Decoded<()> {
+    pub(super) fn skip(&mut self, tag: u32, wire: WireType) -> Decoded<()> {
         let read = skip_field(wire, tag, &mut self.rest, DecodeContext::default());
         self.some(read)
     }
@@ -99,7 +100,7 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    fn expect(&self, expected: WireType, found: WireType) -> Decoded<()> {
+    pub(super) fn expect(&self, expected: WireType, found: WireType) -> Decoded<()> {
         if found == expected {
             Ok(())
         } else {
@@ -108,7 +109,7 @@ impl<'a> Input<'a> {
     }
 
     /// What has its length in front.
-    fn delimited(&mut self, wire: WireType) -> Decoded<&'a [u8]> {
+    pub(super) fn delimited(&mut self, wire: WireType) -> Decoded<&'a [u8]> {
         self.expect(WireType::LengthDelimited, wire)?;
         let length = self.varint()?;
         let split = usize::try_from(length).ok().and_then(|length| self.rest.split_at_checked(length));
@@ -118,7 +119,11 @@ impl<'a> Input<'a> {
     }
 
     /// Reads what has its length in front, to its end.
-    fn within<T>(&mut self, wire: WireType, read: impl FnOnce(&mut Self) -> Decoded<T>) -> Decoded<T> {
+    pub(super) fn within<T>(
+        &mut self,
+        wire: WireType,
+        read: impl FnOnce(&mut Self) -> Decoded<T>,
+    ) -> Decoded<T> {
         let inner = self.delimited(wire)?;
         read(&mut Self { start: self.start, rest: inner })
     }

@@ -106,7 +106,7 @@ fn packed(kind: &Kind, value: &Value, out: &mut Vec<u8>) -> Result<(), Refused> 
 
 /// Writes what has its length in front. Most things are shorter than 128 bytes, so the length is
 /// given one byte, and longer things are moved; asking for every length first costs more.
-fn delimited(
+pub(super) fn delimited(
     tag: u32,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), Refused>,

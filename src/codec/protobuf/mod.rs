@@ -17,6 +17,9 @@ mod encode;
 mod plan;
 pub(crate) mod schema;
 mod text;
+mod user;
+
+pub use user::{ProtoError, ProtoMethod, ProtoSchema, ProtoService};
 
 use super::support::{check_shape, decode_error, encode_error};
 use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported};

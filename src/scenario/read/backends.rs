@@ -4,7 +4,7 @@ use super::node::{Node, Read, Section};
 use super::words::{closest, join, quote};
 use crate::scenario::gate::{GRAMMAR, parse_gate, parse_percent};
 use crate::scenario::{
-    Backend, BackendKind, Catalogue, ErrorBudget, Gates, Hosting, Inconclusive, ServerUrl,
+    Backend, BackendKind, Catalogue, ErrorBudget, Gates, Hosting, Inconclusive, Listen, ProtoFiles, ServerUrl,
 };
 
 /// What a command may leave open.
@@ -28,7 +28,7 @@ fn read_backend(node: &Node<'_>, catalogue: &dyn Catalogue) -> Read<Backend> {
     let url = section.get("url").map(|node| read_url(node, catalogue)).transpose()?;
     let kind = match &url {
         Some((_, protocol)) => {
-            for other in ["codec", "transport", "command", "server_threads"] {
+            for other in ["codec", "transport", "command", "server_threads", "listen"] {
                 section.exclusive("url", other)?;
             }
             check_same_protocol(&section, protocol)?;
@@ -46,7 +46,52 @@ fn read_backend(node: &Node<'_>, catalogue: &dyn Catalogue) -> Read<Backend> {
         optional: flag("optional")?,
         xmlrpc_i8: flag("xmlrpc_i8")?,
         server_threads: section.get("server_threads").map(Node::small).transpose()?,
+        proto: read_proto(&section)?,
+        service: section.get("service").map(|node| node.text().map(str::to_owned)).transpose()?,
+        metadata: match section.get("metadata") {
+            Some(node) => {
+                let pair = |entry: &Node<'_>| Ok((entry.name.to_owned(), entry.text()?.to_owned()));
+                node.entries()?.iter().map(pair).collect::<Read<_>>()?
+            }
+            None => Vec::new(),
+        },
+        listen: read_listen(&section)?,
     })
+}
+
+fn read_proto(section: &Section<'_>) -> Read<Option<ProtoFiles>> {
+    let is_foreign = section.get("url").is_some() || section.get("command").is_some();
+    for key in ["proto", "service"] {
+        if let (Some(node), false) = (section.get(key), is_foreign) {
+            return Err(node.name_problem("describes a server of your own").with_help(
+                "give its `url` or the `command` that starts it; ours offers the methods of the scenario",
+            ));
+        }
+    }
+    let path = |node: &Node<'_>| Ok(node.folder.join(node.text()?));
+    match (section.get("proto"), section.get("proto_include")) {
+        (None, Some(node)) => Err(node.name_problem("there is no `proto` to find imports for")),
+        (None, None) => Ok(None),
+        (Some(file), include) => Ok(Some(ProtoFiles {
+            file: path(file)?,
+            include: match include {
+                Some(node) => node.items()?.iter().map(path).collect::<Read<_>>()?,
+                None => Vec::new(),
+            },
+            compiled: None,
+        })),
+    }
+}
+
+fn read_listen(section: &Section<'_>) -> Read<Listen> {
+    let Some(node) = section.get("listen") else { return Ok(Listen::default()) };
+    let listen = Listen::from_name(node.choice()?).unwrap_or_default();
+    if section.get("command").is_some() && listen != Listen::Tcp {
+        return Err(node
+            .problem("a command is told a host and a port")
+            .with_help("remove `listen`, or start the server yourself and give its `url`"));
+    }
+    Ok(listen)
 }
 
 fn read_url(node: &Node<'_>, catalogue: &dyn Catalogue) -> Read<(ServerUrl, String)> {

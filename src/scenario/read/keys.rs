@@ -297,6 +297,31 @@ static BACKEND: Keys = table(
             "Starts a foreign server; {python}, {host} and {port} are filled in.",
         ),
         optional("optional", Kind::Bool, "Skipped, with the reason, where it cannot start. Default false."),
+        optional(
+            "proto",
+            Kind::Text { most: 1_000 },
+            "gRPC: the .proto of your own service (or a compiled FileDescriptorSet), from the scenario's folder.",
+        ),
+        optional(
+            "proto_include",
+            Kind::List { of: &Kind::Text { most: 1_000 }, least: 1, most: MOST_LISTED },
+            "Folders in which the .proto finds its imports. Default: its own.",
+        ),
+        optional(
+            "service",
+            Kind::Text { most: 500 },
+            "gRPC: the full name of the service, as shop.Orders. Default: the only one of `proto`.",
+        ),
+        optional(
+            "metadata",
+            Kind::Names { of: &Kind::AnyText, least: 0, most: 64 },
+            "Headers (gRPC: metadata) that are sent with every call.",
+        ),
+        optional(
+            "listen",
+            Kind::Choice(crate::scenario::Listen::NAMES),
+            "What one of our own servers listens on. Default \"tcp\"; \"unix\" is a socket in the file system.",
+        ),
         optional("xmlrpc_i8", Kind::Bool, "XML-RPC: integers beyond 32 bits as <i8>. Default false."),
         optional("server_threads", THREADS, "Replaces the load's server_threads."),
     ],

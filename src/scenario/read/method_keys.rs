@@ -3,6 +3,7 @@
 use super::keys::{
     COUNT, Keys, Kind, LONGEST_CONTENT, MOST_LISTED, NAME, SHARE, one_of, optional, required, table,
 };
+use crate::scenario::Expect;
 
 const ANY_INTEGER: Kind = Kind::Integer { min: i64::MIN, max: i64::MAX };
 const FINITE: Kind = Kind::Number { min: f64::MIN, max: f64::MAX };
@@ -22,8 +23,13 @@ pub(super) static METHOD: Keys = table(
         ),
         optional(
             "returns",
-            Kind::Either(&[Kind::Choice(BARE_TYPES), Kind::Table(&RETURNS)]),
-            "The type of the answer (of one item, if the method streams), or { echo = PARAM }. Default \"nil\".",
+            Kind::Either(&[Kind::Choice(BARE_RETURNS), Kind::Table(&RETURNS)]),
+            "The type of the answer (of one item, if the method streams), { echo = PARAM }, or \"any\" for an answer that is not looked at. Default \"nil\".",
+        ),
+        optional(
+            "expect",
+            Kind::Choice(Expect::NAMES),
+            "How answers are checked: equal to the one in `returns` (default), of its type, or not at all (\"any\").",
         ),
         optional("service_time", Kind::Table(&SERVICE_TIME), "How long the method takes."),
         optional("fail", Kind::Table(&FAIL), "Faults on purpose."),
@@ -83,6 +89,12 @@ static STALL: Keys = table(
     ],
 );
 
+/// The type of an answer that nobody looks at.
+pub(super) const OPEN: &str = "any";
+
+/// The types that a bare name can stand for in an answer.
+const BARE_RETURNS: &[&str] = &["nil", "bool", "int", "float", "text", "bytes", "time", OPEN];
+
 /// The types that a bare name can stand for.
 pub(super) const BARE_TYPES: &[&str] = &["nil", "bool", "int", "float", "text", "bytes", "time"];
 
@@ -100,6 +112,11 @@ macro_rules! shape_keys {
             optional("time", Kind::Table(&TIME), "Whole seconds UTC; 2000 to 2037 by default."),
             optional("list", Kind::Table(&LIST), "Values of one type."),
             optional(
+                "json_file",
+                Kind::Either(&[Kind::Text { most: 1_000 }, Kind::Table(&JSON_FILE)]),
+                "Values of your own: a JSON file with one value, or a list of values to draw from.",
+            ),
+            optional(
                 "struct",
                 Kind::Names { of: &SHAPE, least: 1, most: MOST_LISTED },
                 "Named fields, in order.",
@@ -114,6 +131,18 @@ pub(super) static SHAPES: Keys = one_of("type", shape_keys!());
 
 static RETURNS: Keys =
     one_of("returns", shape_keys!(optional("echo", NAME, "The name of the parameter that is sent back.")));
+
+static JSON_FILE: Keys = table(
+    "json_file",
+    &[
+        required("path", Kind::Text { most: 1_000 }, "The file, from the scenario's folder."),
+        optional(
+            "type",
+            Kind::Either(&[Kind::Choice(BARE_TYPES), Kind::Table(&SHAPES)]),
+            "The type of the values, where JSON does not say it: bytes (base64), times (RFC 3339), floats.",
+        ),
+    ],
+);
 
 static NIL: Keys = table("nil", &[]);
 

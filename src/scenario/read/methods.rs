@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::method_keys::OPEN;
 use super::node::{Node, Read, Section};
 use super::shapes::{check_name, min_beyond_max, read_kind, read_shape};
 use super::words::{closest, join, quote};
 use crate::rpc::{Delay, Hold, How, Stall};
-use crate::scenario::{MethodSpec, Mix, Returns, Shape};
+use crate::scenario::{Expect, MethodSpec, Mix, Returns, Shape};
 
 /// The most memory that the arguments or the answer of one call may take: what fits a message of
 /// the largest size in every protocol.
@@ -28,14 +29,24 @@ fn read_method(node: &Node<'_>) -> Read<MethodSpec> {
         }
         check_size(node, params.iter().map(|(_, shape)| shape), None)?;
     }
+    let expect = section.get("expect").map(Node::choice).transpose()?;
+    let expect = expect.and_then(Expect::from_name).unwrap_or_default();
     let returns = match section.get("returns") {
         Some(node) => read_returns(node, &params)?,
+        None if expect == Expect::Any => Returns::Open,
         None => Returns::Drawn(Shape::Nil),
     };
+    if returns == Returns::Open && expect != Expect::Any {
+        let node = section.get("expect").or(section.get("returns")).unwrap_or(node);
+        return Err(node
+            .problem("an answer of any type cannot be checked")
+            .with_help("expect = \"any\", or say in `returns` what comes back"));
+    }
     Ok(MethodSpec {
         name: Arc::from(node.name),
         params,
         returns,
+        expect,
         stream_items: section
             .get("stream")
             .map(|node| node.section()?.need("items")?.unsigned())
@@ -87,6 +98,9 @@ fn read_returns(node: &Node<'_>, params: &[(Arc<str>, Shape)]) -> Read<Returns> 
         let shape = read_kind(first)?;
         check_size(node, std::iter::once(&shape), None)?;
         return Ok(Returns::Drawn(shape));
+    }
+    if node.is_text() && node.text()? == OPEN {
+        return Ok(Returns::Open);
     }
     Ok(Returns::Drawn(read_shape(node)?))
 }

@@ -8,10 +8,12 @@ mod load;
 mod method_keys;
 mod methods;
 mod node;
+mod samples;
 mod shapes;
 mod words;
 
 use std::ops::Range;
+use std::path::Path;
 
 use toml::de::DeTable;
 use toml::de::DeValue;
@@ -38,10 +40,23 @@ impl Scenario {
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub fn parse(file: &str, text: &str, catalogue: &dyn Catalogue) -> Result<Self, ScenarioError> {
+        Self::parse_in(Path::new(""), file, text, catalogue)
+    }
+
+    /// [`Self::parse`] for a file of a folder, from which the files that it names are resolved.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn parse_in(
+        folder: &Path,
+        file: &str,
+        text: &str,
+        catalogue: &dyn Catalogue,
+    ) -> Result<Self, ScenarioError> {
         if text.len() as u64 > MOST_FILE_BYTES {
             return Err(too_large(file, text.len() as u64));
         }
-        read(file, text, catalogue).map_err(|problem| located(file, text, problem))
+        read(folder, file, text, catalogue).map_err(|problem| located(file, text, problem))
     }
 
     /// [`Self::parse`] for bytes that may not be text.
@@ -49,11 +64,24 @@ impl Scenario {
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub fn parse_bytes(file: &str, bytes: &[u8], catalogue: &dyn Catalogue) -> Result<Self, ScenarioError> {
+        Self::parse_bytes_in(Path::new(""), file, bytes, catalogue)
+    }
+
+    /// [`Self::parse_in`] for bytes that may not be text.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn parse_bytes_in(
+        folder: &Path,
+        file: &str,
+        bytes: &[u8],
+        catalogue: &dyn Catalogue,
+    ) -> Result<Self, ScenarioError> {
         if bytes.len() as u64 > MOST_FILE_BYTES {
             return Err(too_large(file, bytes.len() as u64));
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self::parse(file, text, catalogue),
+            Ok(text) => Self::parse_in(folder, file, text, catalogue),
             Err(error) => {
                 let at = error.valid_up_to();
                 // The lossy text is the same up to the first wrong byte.
@@ -97,7 +125,7 @@ fn shown_span(text: &str, key: Range<usize>, value: Option<Range<usize>>) -> Ran
     if follows && same_line() { key.start..value.end } else { key }
 }
 
-fn read(file: &str, text: &str, catalogue: &dyn Catalogue) -> Read<Scenario> {
+fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Read<Scenario> {
     let table = DeTable::parse(text).map_err(|error| Problem {
         key: error.span().unwrap_or(0..0),
         value: None,
@@ -113,7 +141,7 @@ fn read(file: &str, text: &str, catalogue: &dyn Catalogue) -> Read<Scenario> {
         });
     }
     let table = toml::Spanned::new(0..0, DeValue::Table(table.into_inner()));
-    let root = Node::root(&table, &ROOT).section()?;
+    let root = Node::root(&table, &ROOT, folder).section()?;
     let name = root.need("name")?.text()?;
     if name.chars().any(char::is_control) {
         return Err(root.need("name")?.problem("a name has no control characters"));

@@ -1,6 +1,7 @@
 //! Walking the parsed file: nodes know their key, their path and what the key may hold.
 
 use std::ops::Range;
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -38,6 +39,8 @@ pub(super) struct Node<'a> {
     key: Range<usize>,
     value: &'a Spanned<DeValue<'a>>,
     kind: &'static Kind,
+    /// Where files that the scenario names are looked for.
+    pub(super) folder: &'a Path,
 }
 
 /// A table of the file whose keys are known.
@@ -49,8 +52,8 @@ pub(super) struct Section<'a> {
 
 impl<'a> Node<'a> {
     /// The whole file.
-    pub(super) fn root(value: &'a Spanned<DeValue<'a>>, kind: &'static Kind) -> Self {
-        Self { name: "", path: String::new(), key: 0..0, value, kind }
+    pub(super) fn root(value: &'a Spanned<DeValue<'a>>, kind: &'static Kind, folder: &'a Path) -> Self {
+        Self { name: "", path: String::new(), key: 0..0, value, kind, folder }
     }
 
     /// Something wrong with this key.
@@ -208,6 +211,7 @@ impl<'a> Node<'a> {
             key: value.span(),
             value,
             kind: of,
+            folder: self.folder,
         };
         Ok(array.iter().enumerate().map(item).collect())
     }
@@ -240,7 +244,8 @@ impl<'a> Node<'a> {
             let shown = quote(name);
             let shown = shown.trim_matches('`');
             let path = format!("{}{gap}{shown}", self.path);
-            let mut node = Node { name, path, key: key.span(), value, kind: &Kind::Literal };
+            let mut node =
+                Node { name, path, key: key.span(), value, kind: &Kind::Literal, folder: self.folder };
             match kind_of(name) {
                 Some(kind) => node.kind = kind,
                 None => return Err(node.name_problem("unknown key")),

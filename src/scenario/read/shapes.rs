@@ -62,6 +62,9 @@ pub(super) fn read_kind(node: &Node<'_>) -> Read<Shape> {
     if node.name == "struct" {
         return read_struct(node);
     }
+    if node.name == "json_file" {
+        return super::samples::read_json_file(node);
+    }
     let section = node.section()?;
     if let Some(value) = section.get("value") {
         return read_literal(node.name, &section, value);

@@ -124,6 +124,10 @@ service_time = { uniform = { min = "0s", max = "1ms" } }
 service_time = { fixed = "1ms" }
 [methods.e]
 service_time = { exponential = "1ms" }
+[methods.g]
+params = { a = { json_file = "tests/data/notes.json" }, b = { json_file = { path = "tests/data/notes.json", type = { struct = { title = "text", body = "text", blob = "bytes" } } } } }
+returns = "any"
+expect = "any"
 [methods.f]
 service_time = { stall = { every = "2s", for = "200ms" } }
 [mix]
@@ -165,9 +169,14 @@ server_threads = 2
 codec = "msgpack"
 transport = "tcp"
 hosting = "in-process"
+listen = "tcp"
 [backends.c]
 url = "grpc+http://[::1]:50051"
 hosting = "external"
+proto = "a.proto"
+proto_include = ["protos"]
+service = "shop.Orders"
+metadata = { authorization = "Bearer x" }
 "#,
     r#"
 name = "a sequence"

@@ -1,12 +1,14 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
 mod several;
+mod streams;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::streams::Stream;
 use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
@@ -85,6 +87,8 @@ struct Begun {
     due_ns: u64,
     /// The answer has to wait until it is due.
     is_late: bool,
+    /// The client's deadline, where it passes before the answer is due.
+    expires_ns: Option<u64>,
 }
 
 /// An answer, already encoded, that is sent at `due_ns`.
@@ -129,15 +133,6 @@ enum Decided {
     },
     /// [`Dispatcher::work`] sends it.
     Later,
-}
-
-/// A stream under way: the same item again and again.
-struct Stream {
-    call: CallKey,
-    method: usize,
-    item: Value,
-    left: u64,
-    not_before_ns: u64,
 }
 
 impl Dispatcher {
@@ -199,7 +194,13 @@ impl Dispatcher {
 
     /// Reads a call's arguments and decides how it behaves; computes, where that is its way to take
     /// time. `at_ns` is when its time begins; `None` for now.
-    fn begin(&mut self, name: &str, arguments: &[u8], at_ns: Option<u64>) -> Result<Begun, Fault> {
+    fn begin(
+        &mut self,
+        name: &str,
+        arguments: &[u8],
+        at_ns: Option<u64>,
+        deadline_ns: Option<u64>,
+    ) -> Result<Begun, Fault> {
         let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         // Only service times and the log need to know when this very call came.
@@ -217,16 +218,27 @@ impl Dispatcher {
         };
         let (outcome, due_ns) = self.prepared.decide(&self.service, method, ordinal, at_ns);
         let is_busy = outcome.how == How::Busy;
+        // How long a call takes is known when it comes, and so is whether its deadline passes first.
+        let expires_ns = deadline_ns.filter(|deadline_ns| *deadline_ns < due_ns);
         if is_busy {
-            while now_ns() < due_ns {
+            let until_ns = expires_ns.unwrap_or(due_ns);
+            while now_ns() < until_ns {
                 std::hint::spin_loop();
             }
         }
-        Ok(Begun { position, outcome, at_ns, due_ns, is_late: due_ns > at_ns && !is_busy })
+        let is_late = due_ns > at_ns && !is_busy;
+        Ok(Begun { position, outcome, at_ns, due_ns, is_late, expires_ns })
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
-        match self.decide(call, name, arguments) {
+    fn call(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+        replies: &mut dyn Replies,
+    ) {
+        match self.decide(call, name, arguments, deadline_ns) {
             Ok(Decided::Now { status, at_ns }) => {
                 self.reply(call, status, replies);
                 self.prepared.note(at_ns, at_ns);
@@ -237,17 +249,34 @@ impl Dispatcher {
     }
 
     /// Decodes the arguments and encodes the answer, which is then in `self.body`, unless it has to wait.
-    fn decide(&mut self, call: CallKey, name: &str, arguments: &[u8]) -> Result<Decided, Fault> {
-        let Begun { position, outcome, at_ns, due_ns, is_late } = self.begin(name, arguments, None)?;
+    fn decide(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+    ) -> Result<Decided, Fault> {
+        let begun = self.begin(name, arguments, None, deadline_ns)?;
+        let Begun { position, outcome, at_ns, due_ns, is_late, expires_ns } = begun;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
             return Err(too_many_late());
+        }
+        if let Some(expires_ns) = expires_ns {
+            if expires_ns <= now_ns() {
+                return Err(too_late());
+            }
+            let mut body = Vec::new();
+            let status = self.envelope.fault(call, &too_late(), &mut body);
+            let late = Late { due_ns: expires_ns, arrived_ns: at_ns, begins_ns: at_ns, call, body, status };
+            self.late.push(Reverse(late));
+            return Ok(Decided::Later);
         }
         let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
             let item = answer.into_owned();
-            self.streams.push(Stream { call, method: position, item, left, not_before_ns });
+            self.streams.push(Stream { call, method: position, item, left, not_before_ns, deadline_ns });
             return Ok(Decided::Later);
         }
         self.body.clear();
@@ -293,59 +322,15 @@ impl Dispatcher {
             replies.message(posted.to, &mut posted.body);
         }
     }
-
-    /// Sends what streams may send. Returns when the next one may begin, or the past for "at once".
-    fn stream(&mut self, at_ns: u64, replies: &mut dyn Replies) -> Option<u64> {
-        let mut next_ns: Option<u64> = None;
-        let mut index = 0;
-        while index < self.streams.len() {
-            let stream = &mut self.streams[index];
-            if stream.not_before_ns > at_ns {
-                let wake_ns = stream.not_before_ns;
-                next_ns = Some(next_ns.map_or(wake_ns, |next| next.min(wake_ns)));
-                index += 1;
-                continue;
-            }
-            // A burst per visit, so that one stream does not starve the others.
-            let mut burst = 64;
-            while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
-                self.body.clear();
-                self.envelope.begin_reply(stream.call, true, &mut self.body);
-                let codecs = &self.prepared.methods[stream.method];
-                if codecs.result.encode(std::slice::from_ref(&stream.item), &mut self.body).is_err() {
-                    // Checked before the server was started; a stream cut short is seen by the client.
-                    stream.left = 0;
-                    break;
-                }
-                self.envelope.end_reply(stream.call, true, &mut self.body);
-                replies.message(stream.call.reply_to, &mut self.body);
-                stream.left -= 1;
-                burst -= 1;
-            }
-            if stream.left == 0 && replies.has_room() && self.envelope.may_send(stream.call) {
-                let call = stream.call;
-                self.streams.swap_remove(index);
-                self.body.clear();
-                self.envelope.end_stream(call, &mut self.body);
-                if !self.body.is_empty() {
-                    replies.message(call.reply_to, &mut self.body);
-                }
-                replies.end(call.reply_to, Status::OK);
-                self.envelope.finish(call);
-                continue;
-            }
-            if self.envelope.may_send(self.streams[index].call) {
-                // The burst is over or the peer has to read first: go on once this much is written.
-                next_ns = Some(0);
-            }
-            index += 1;
-        }
-        next_ns
-    }
 }
 
 fn too_many_late() -> Fault {
     Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
+}
+
+/// What a client is told whose deadline passes.
+fn too_late() -> Fault {
+    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
 fn no_answer() -> Fault {
@@ -355,13 +340,17 @@ fn no_answer() -> Fault {
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
+        let deadline_ns = incoming.deadline_ns;
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
-            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, replies),
+            Asked::Call { call, method, arguments } => {
+                self.call(call, &method, arguments, deadline_ns, replies);
+            }
             Asked::Several { call, parts } => self.several(call, parts, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);
             }
+            Asked::Said { call, mut body } => replies.message(call.reply_to, &mut body),
             Asked::Refused { reply_to, status, mut body } => {
                 if !body.is_empty() {
                     replies.message(reply_to, &mut body);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{CallLog, Context, Dispatcher, Envelope, gap, reflection, xmlrpc, zerorpc};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, grpc, reflection, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -16,6 +16,8 @@ pub struct Row {
     pub name: &'static str,
     /// The scheme of its URLs.
     pub scheme: &'static str,
+    /// The scheme of its URLs on this machine's UNIX sockets, which ZeroMQ calls `ipc`; `None` without one.
+    pub unix_scheme: Option<&'static str>,
     /// The codec's name.
     pub codec: &'static str,
     /// The transport's name.
@@ -38,6 +40,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "xmlrpc",
         scheme: "xmlrpc+http",
+        unix_scheme: Some("xmlrpc+unix"),
         codec: "xml",
         transport: "http1",
         envelope: xmlrpc::envelope,
@@ -48,6 +51,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "zerorpc",
         scheme: "zerorpc+tcp",
+        unix_scheme: Some("zerorpc+ipc"),
         codec: "msgpack",
         transport: "zmq",
         envelope: zerorpc::envelope,
@@ -58,9 +62,10 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "grpc",
         scheme: "grpc+http",
+        unix_scheme: Some("grpc+unix"),
         codec: "protobuf",
         transport: "http2",
-        envelope: gap::envelope,
+        envelope: || grpc::envelope(gap::envelope()),
         media_type: Some(GRPC),
         msgpack_time: true,
         introspect: Some(reflection::introspect),
@@ -68,9 +73,10 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "grpc-tonic",
         scheme: "grpc-tonic+http",
+        unix_scheme: Some("grpc-tonic+unix"),
         codec: "protobuf",
         transport: "http2-tonic",
-        envelope: gap::envelope,
+        envelope: || grpc::envelope(gap::envelope()),
         media_type: Some(GRPC),
         msgpack_time: true,
         introspect: Some(reflection::introspect),
@@ -78,6 +84,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "binary-tcp",
         scheme: "binary+tcp",
+        unix_scheme: Some("binary+unix"),
         codec: "postcard",
         transport: "tcp",
         envelope: gap::envelope,
@@ -88,6 +95,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "null",
         scheme: "null",
+        unix_scheme: None,
         codec: "postcard",
         transport: "null",
         envelope: gap::envelope,
@@ -187,12 +195,12 @@ pub fn introspection(protocol: &Protocol) -> Option<Introspect> {
 /// # Errors
 /// No such scheme.
 pub fn by_scheme(scheme: &str) -> Result<Protocol, ProtocolError> {
-    match NAMED.iter().find(|row| row.scheme == scheme) {
+    match NAMED.iter().find(|row| row.scheme == scheme || row.unix_scheme == Some(scheme)) {
         Some(row) => named(row.name, false),
         None => Err(ProtocolError::Unknown {
             what: "scheme",
             name: scheme.into(),
-            allowed: names(NAMED.iter().map(|row| row.scheme)),
+            allowed: names(NAMED.iter().flat_map(|row| [Some(row.scheme), row.unix_scheme]).flatten()),
         }),
     }
 }
@@ -306,6 +314,8 @@ impl Protocol {
             write_batch,
             server_threads,
             local_handlers,
+            request_streams: route.request_streams,
+            timeout_ns: None,
         }))
     }
 

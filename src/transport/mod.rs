@@ -14,10 +14,12 @@ mod conformance;
 mod connector;
 mod counted;
 mod grpc;
+mod gzip;
 mod http1;
 mod http2;
 mod listener;
 mod null;
+mod socket;
 mod tcp;
 #[cfg(test)]
 mod testing;
@@ -74,6 +76,21 @@ pub struct Wiring {
     pub server_threads: usize,
     /// The null transport's server end, which lives in the client.
     pub local_handlers: Option<HandlerFactory>,
+    /// HTTP/2, server: paths whose requests are streams of messages. Each message is given to the
+    /// handler when it comes, and the call ends well when the request does.
+    pub request_streams: Vec<String>,
+    /// How long a call may take; told to the server with each call where the transport has a way
+    /// (gRPC's deadlines). The client's own clock decides all the same. Client only.
+    pub timeout_ns: Option<u64>,
+}
+
+impl Wiring {
+    /// The wiring with a time-out, which the server is told.
+    #[must_use]
+    pub fn with_timeout(mut self: Arc<Self>, timeout_ns: u64) -> Arc<Self> {
+        Arc::make_mut(&mut self).timeout_ns = Some(timeout_ns);
+        self
+    }
 }
 
 impl Debug for Wiring {
@@ -113,14 +130,14 @@ pub trait Transport: Debug + Send + Sync {
         false
     }
 
-    /// Opens a connection to `target` (`host:port`).
+    /// Opens a connection to `target`: `host:port`, or the path of a UNIX socket.
     fn connect<'a>(
         &'a self,
         target: &'a str,
         wiring: Arc<Wiring>,
     ) -> LocalFuture<'a, Result<Box<dyn Connection>, TransportError>>;
 
-    /// Listens on `address` (`host:port`; port 0 picks a free one).
+    /// Listens on `address`: `host:port` (port 0 picks a free one), or the path of a UNIX socket.
     fn bind<'a>(
         &'a self,
         address: &'a str,
@@ -255,7 +272,7 @@ pub struct Traffic {
 
 /// A server that listens.
 pub trait Server {
-    /// Where (`host:port`, with the real port).
+    /// Where: `host:port` with the real port, or the path of a UNIX socket.
     fn address(&self) -> String;
 
     /// Serves until it fails; dropping the future ends it.
@@ -288,6 +305,8 @@ pub struct Incoming<'a> {
     pub path: Option<&'a str>,
     /// The message.
     pub body: &'a [u8],
+    /// When the client gives up, as [`crate::clock::now_ns`], where it says so.
+    pub deadline_ns: Option<u64>,
 }
 
 /// The address of a reply, chosen by the transport.

@@ -1,3 +1,5 @@
+//! A user's messages against another protobuf implementation, prost-reflect.
+
 use std::sync::Arc;
 
 use prost::Message as _;

@@ -220,7 +220,7 @@ fn round(protocol: &str, change: impl FnOnce(&mut Service)) -> RoundResult {
         generator,
         service,
         links: scenario.load.links(1_000).unwrap(),
-        load: scenario.load.clone(),
+        load: scenario.load,
         write_batch: 16,
         pacing: Pacing::default(),
         seed: 7,

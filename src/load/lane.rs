@@ -351,7 +351,9 @@ fn timed_out(limit_ns: u64) -> CallError {
 /// A session over a fresh connection.
 pub(super) fn session(client: &Client, connection: Box<dyn Connection>) -> Box<Session> {
     let Client { protocol, service, codecs, in_flight, .. } = client;
-    Box::new(Session::new(protocol, service, codecs, connection, *in_flight))
+    let mut session = Session::new(protocol, service, codecs, connection, *in_flight);
+    session.set_timeout(client.wiring.timeout_ns);
+    Box::new(session)
 }
 
 /// Begins to connect.

@@ -83,6 +83,8 @@ struct Begun {
     /// When its time began.
     at_ns: u64,
     due_ns: u64,
+    /// When its deadline passes, where that is before.
+    expires_ns: Option<u64>,
     /// The answer has to wait until it is due.
     is_late: bool,
 }
@@ -138,6 +140,12 @@ struct Stream {
     item: Value,
     left: u64,
     not_before_ns: u64,
+    deadline_ns: Option<u64>,
+}
+
+/// What a client is told whose deadline passes.
+fn too_late() -> Fault {
+    Fault::new(FaultKind::DeadlineExceeded, "the deadline passed before the call was answered")
 }
 
 impl Dispatcher {
@@ -199,7 +207,13 @@ impl Dispatcher {
 
     /// Reads a call's arguments and decides how it behaves; computes, where that is its way to take
     /// time. `at_ns` is when its time begins; `None` for now.
-    fn begin(&mut self, name: &str, arguments: &[u8], at_ns: Option<u64>) -> Result<Begun, Fault> {
+    fn begin(
+        &mut self,
+        name: &str,
+        arguments: &[u8],
+        at_ns: Option<u64>,
+        deadline_ns: Option<u64>,
+    ) -> Result<Begun, Fault> {
         let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         // Only service times and the log need to know when this very call came.
@@ -217,16 +231,27 @@ impl Dispatcher {
         };
         let (outcome, due_ns) = self.prepared.decide(&self.service, method, ordinal, at_ns);
         let is_busy = outcome.how == How::Busy;
+        // How long a call takes is known when it comes, and so is whether its deadline passes first.
+        let expires_ns = deadline_ns.filter(|deadline_ns| *deadline_ns < due_ns);
         if is_busy {
-            while now_ns() < due_ns {
+            let until_ns = expires_ns.unwrap_or(due_ns);
+            while now_ns() < until_ns {
                 std::hint::spin_loop();
             }
         }
-        Ok(Begun { position, outcome, at_ns, due_ns, is_late: due_ns > at_ns && !is_busy })
+        let is_late = due_ns > at_ns && !is_busy;
+        Ok(Begun { position, outcome, at_ns, due_ns, expires_ns, is_late })
     }
 
-    fn call(&mut self, call: CallKey, name: &str, arguments: &[u8], replies: &mut dyn Replies) {
-        match self.decide(call, name, arguments) {
+    fn call(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+        replies: &mut dyn Replies,
+    ) {
+        match self.decide(call, name, arguments, deadline_ns) {
             Ok(Decided::Now { status, at_ns }) => {
                 self.reply(call, status, replies);
                 self.prepared.note(at_ns, at_ns);
@@ -237,17 +262,27 @@ impl Dispatcher {
     }
 
     /// Decodes the arguments and encodes the answer, which is then in `self.body`, unless it has to wait.
-    fn decide(&mut self, call: CallKey, name: &str, arguments: &[u8]) -> Result<Decided, Fault> {
-        let Begun { position, outcome, at_ns, due_ns, is_late } = self.begin(name, arguments, None)?;
+    fn decide(
+        &mut self,
+        call: CallKey,
+        name: &str,
+        arguments: &[u8],
+        deadline_ns: Option<u64>,
+    ) -> Result<Decided, Fault> {
+        let Begun { position, outcome, at_ns, due_ns, expires_ns, is_late } =
+            self.begin(name, arguments, None, deadline_ns)?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
             return Err(too_many_late());
+        }
+        if let Some(expires_ns) = expires_ns {
+            return self.expire(call, expires_ns, at_ns);
         }
         let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
             let item = answer.into_owned();
-            self.streams.push(Stream { call, method: position, item, left, not_before_ns });
+            self.streams.push(Stream { call, method: position, item, left, not_before_ns, deadline_ns });
             return Ok(Decided::Later);
         }
         self.body.clear();
@@ -270,6 +305,18 @@ impl Dispatcher {
             return Ok(Decided::Later);
         }
         Ok(Decided::Now { status, at_ns })
+    }
+
+    /// Ends a call at its deadline.
+    fn expire(&mut self, call: CallKey, expires_ns: u64, arrived_ns: u64) -> Result<Decided, Fault> {
+        if expires_ns <= now_ns() {
+            return Err(too_late());
+        }
+        let mut body = Vec::new();
+        let status = self.envelope.fault(call, &too_late(), &mut body);
+        let begins_ns = arrived_ns;
+        self.late.push(Reverse(Late { due_ns: expires_ns, arrived_ns, begins_ns, call, body, status }));
+        Ok(Decided::Later)
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
@@ -300,6 +347,13 @@ impl Dispatcher {
         let mut index = 0;
         while index < self.streams.len() {
             let stream = &mut self.streams[index];
+            if stream.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= at_ns) {
+                let call = stream.call;
+                self.streams.swap_remove(index);
+                self.fail(call, &too_late(), replies);
+                continue;
+            }
+            next_ns = next_ns.into_iter().chain(stream.deadline_ns).min();
             if stream.not_before_ns > at_ns {
                 let wake_ns = stream.not_before_ns;
                 next_ns = Some(next_ns.map_or(wake_ns, |next| next.min(wake_ns)));
@@ -355,13 +409,17 @@ fn no_answer() -> Fault {
 impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
+        let deadline_ns = incoming.deadline_ns;
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
-            Asked::Call { call, method, arguments } => self.call(call, &method, arguments, replies),
+            Asked::Call { call, method, arguments } => {
+                self.call(call, &method, arguments, deadline_ns, replies);
+            }
             Asked::Several { call, parts } => self.several(call, parts, replies),
             Asked::Answered { call, body } => {
                 self.body = body;
                 self.reply(call, Status::OK, replies);
             }
+            Asked::Said { call, mut body } => replies.message(call.reply_to, &mut body),
             Asked::Refused { reply_to, status, mut body } => {
                 if !body.is_empty() {
                     replies.message(reply_to, &mut body);

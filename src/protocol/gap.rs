@@ -56,6 +56,7 @@ impl Envelope for Gap {
             paths: service.methods.iter().map(path).collect(),
             media_type: media_type.to_owned(),
             id_frame: true,
+            request_streams: Vec::new(),
         }
     }
 
@@ -382,7 +383,8 @@ mod tests {
         ] {
             assert!(Gap.client(&context).open(None, bytes, 0, &mut Vec::new()).is_err(), "{bytes:?}");
         }
-        let incoming = |body| Incoming { reply_to: ReplyTo { peer: 0, id: 0 }, path: None, body };
+        let incoming =
+            |body| Incoming { reply_to: ReplyTo { peer: 0, id: 0 }, path: None, body, deadline_ns: None };
         let asked = Gap.server(&context).open(
             incoming(b"\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\xff"),
             0,

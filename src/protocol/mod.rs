@@ -10,6 +10,7 @@ mod call_log;
 pub mod binary_tcp {}
 mod dispatch;
 mod gap;
+mod grpc;
 mod offer;
 mod once;
 mod reach;
@@ -72,6 +73,8 @@ pub struct Route {
     pub media_type: String,
     /// Whether ZeroMQ carries the id in a frame of its own.
     pub id_frame: bool,
+    /// Paths whose requests are streams of messages, each answered when it comes.
+    pub request_streams: Vec<String>,
 }
 
 /// A message of an envelope's own, on its way out (a heartbeat, credit).
@@ -213,6 +216,14 @@ pub enum Asked<'a> {
     /// Something that the envelope answers itself (introspection): the whole message, after which
     /// the call is over.
     Answered {
+        /// Its key.
+        call: CallKey,
+        /// The message.
+        body: Vec<u8>,
+    },
+    /// A message with which the envelope answers itself, and the call goes on: one of a stream of
+    /// requests, or a subscription.
+    Said {
         /// Its key.
         call: CallKey,
         /// The message.

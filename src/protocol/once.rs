@@ -130,10 +130,12 @@ impl OneCall<'_> {
     async fn connect_and_call(&self, on_item: &mut dyn FnMut(&Value)) -> Result<OneAnswer, CallError> {
         let Self { protocol, service, .. } = self;
         let refused = |error: super::ProtocolError| CallError::Protocol { reason: error.to_string() };
-        let wiring = protocol.wiring(service, 1, 1).map_err(refused)?;
+        let timeout_ns = u64::try_from(self.timeout.as_nanos()).unwrap_or(u64::MAX);
+        let wiring = protocol.wiring(service, 1, 1).map_err(refused)?.with_timeout(timeout_ns);
         let codecs = MethodCodecs::prepare(protocol.codec.as_ref(), service).map_err(refused)?;
         let connection = protocol.transport.connect(self.target, wiring).await.map_err(call_error)?;
         let mut session = Session::new(protocol, service, &codecs, connection, 1);
+        session.set_timeout(Some(timeout_ns));
         let start_ns = now_ns();
         let submitted = session.submit(self.method, self.arguments, start_ns)?;
         let (mut items, mut response_bytes) = (0, 0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{CallLog, Context, Dispatcher, Envelope, gap, reflection, xmlrpc, zerorpc};
+use super::{CallLog, Context, Dispatcher, Envelope, gap, grpc, reflection, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
 use crate::rpc::{Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -65,7 +65,7 @@ pub const NAMED: &[Row] = &[
         unix_scheme: Some("grpc+unix"),
         codec: "protobuf",
         transport: "http2",
-        envelope: gap::envelope,
+        envelope: || grpc::envelope(gap::envelope()),
         media_type: Some(GRPC),
         msgpack_time: true,
         introspect: Some(reflection::introspect),
@@ -76,7 +76,7 @@ pub const NAMED: &[Row] = &[
         unix_scheme: Some("grpc-tonic+unix"),
         codec: "protobuf",
         transport: "http2-tonic",
-        envelope: gap::envelope,
+        envelope: || grpc::envelope(gap::envelope()),
         media_type: Some(GRPC),
         msgpack_time: true,
         introspect: Some(reflection::introspect),
@@ -314,6 +314,8 @@ impl Protocol {
             write_batch,
             server_threads,
             local_handlers,
+            request_streams: route.request_streams,
+            timeout_ns: None,
         }))
     }
 

@@ -81,6 +81,7 @@ struct Open {
     id: u64,
     in_use: bool,
     method: usize,
+    start_ns: u64,
     /// The decoded answer that waits for the transport's status.
     held: Option<Held>,
 }
@@ -100,6 +101,7 @@ pub struct Session {
     calls: Calls,
     status_ends_calls: bool,
     metadata: std::sync::Arc<[(String, String)]>,
+    timeout_ns: Option<u64>,
     body: Vec<u8>,
     values: Vec<Value>,
     outbox: Vec<Posted>,
@@ -154,11 +156,18 @@ impl Session {
             calls: Calls { open, free: (0..in_flight).rev().collect() },
             status_ends_calls: context.carries.status,
             metadata: std::sync::Arc::clone(&protocol.reach.metadata),
+            timeout_ns: None,
             body: Vec::new(),
             values: Vec::new(),
             outbox: Vec::new(),
             lost: Vec::new(),
         }
+    }
+
+    /// Says how long a call may take, where the server was told (`Wiring::timeout_ns`): an error that
+    /// comes later is a time-out, whatever the server calls it. Giving calls up is the caller's part.
+    pub fn set_timeout(&mut self, timeout_ns: Option<u64>) {
+        self.timeout_ns = timeout_ns;
     }
 
     /// How many more calls fit.
@@ -199,7 +208,7 @@ impl Session {
             .submit(Outgoing { id, method, metadata: &self.metadata, body: &mut self.body })
             .map_err(call_error)?;
         self.calls.free.pop();
-        *call = Open { id, in_use: true, method, held: None };
+        *call = Open { id, in_use: true, method, start_ns: now_ns, held: None };
         Ok(Submitted { id: CallId(id), encoded_bytes })
     }
 
@@ -216,6 +225,7 @@ impl Session {
     /// the sink is not told.
     pub fn poll(&mut self, cx: &mut TaskContext<'_>, sink: &mut dyn FnMut(Answered<'_>)) -> Poll<CallError> {
         let Self { connection, envelope, methods, calls, status_ends_calls, values, outbox, .. } = self;
+        let timeout_ns = self.timeout_ns;
         let mut receiver = Receiver {
             envelope: envelope.as_mut(),
             methods,
@@ -223,6 +233,7 @@ impl Session {
             values,
             outbox,
             hold: *status_ends_calls,
+            timeout_ns,
             received_ns: None,
         };
         let polled = connection.poll(cx, &mut |delivery| receiver.take(delivery, sink));
@@ -302,6 +313,7 @@ struct Receiver<'s> {
     outbox: &'s mut Vec<Posted>,
     /// Answers wait for the transport's status.
     hold: bool,
+    timeout_ns: Option<u64>,
     /// When the first message of this poll was delivered: a clock read for each would cost as much as
     /// decoding a small answer.
     received_ns: Option<u64>,
@@ -380,6 +392,11 @@ impl Receiver<'_> {
         let streams = self.methods[call.method].streams;
         let held = call.held.take();
         if status.kind != crate::transport::StatusKind::Ok {
+            let elapsed_ns = received_ns.saturating_sub(call.start_ns);
+            if let Some(limit_ns) = self.timeout_ns.filter(|limit_ns| *limit_ns <= elapsed_ns) {
+                let error = CallError::Timeout { after_ms: limit_ns / 1_000_000 };
+                return self.finish(id, Err(error), 0, received_ns, sink);
+            }
             let fault = self.envelope.fault_of(status);
             return self.finish(id, Err(CallError::Remote(fault)), 0, received_ns, sink);
         }

@@ -62,6 +62,7 @@ impl Envelope for XmlRpc {
             paths: vec![PATH.to_owned(); service.methods.len()],
             media_type: "text/xml".to_owned(),
             id_frame: false,
+            request_streams: Vec::new(),
         }
     }
 

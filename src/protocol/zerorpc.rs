@@ -58,6 +58,7 @@ impl Envelope for ZeroRpc {
             paths: vec![String::new(); service.methods.len()],
             media_type: codec_media_type.to_owned(),
             id_frame: false,
+            request_streams: Vec::new(),
         }
     }
 

@@ -64,7 +64,9 @@ pub enum ClientError {
 pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
     let protocol = protocol_of(&spec.backend)?;
     let service = Arc::new(spec.workload.service());
-    let wiring = protocol.wiring(&service, spec.write_batch as usize, spec.server_threads as usize)?;
+    let wiring = protocol
+        .wiring(&service, spec.write_batch as usize, spec.server_threads as usize)?
+        .with_timeout(spec.load.timeout_ns);
     let is_null = wiring.local_handlers.is_some();
     let target = match &spec.target {
         Some(target) => target.clone(),

@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use http::HeaderMap;
+
 use super::{Status, StatusKind};
 
 /// The most calls in flight on a connection, and what a server announces as
@@ -97,6 +99,61 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+/// The encodings that both ends read, for `grpc-accept-encoding`.
+pub(crate) const ACCEPTED_ENCODINGS: &str = "identity,gzip";
+
+/// How the messages of a request or reply are encoded whose prefix says that they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Encoding {
+    /// `grpc-encoding` says nothing: a compressed message breaks the rules.
+    #[default]
+    None,
+    Gzip,
+    /// One that nobody here reads.
+    Unknown,
+}
+
+impl Encoding {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        match headers.get("grpc-encoding").map(|value| value.as_bytes()) {
+            None | Some(b"identity") => Self::None,
+            Some(b"gzip") => Self::Gzip,
+            Some(_) => Self::Unknown,
+        }
+    }
+}
+
+/// The units of `grpc-timeout` in nanoseconds, the finest first.
+const TIMEOUT_UNITS: [(char, u64); 6] = [
+    ('n', 1),
+    ('u', 1_000),
+    ('m', 1_000_000),
+    ('S', 1_000_000_000),
+    ('M', 60_000_000_000),
+    ('H', 3_600_000_000_000),
+];
+
+/// A number of `grpc-timeout` has at most eight digits.
+const MAX_TIMEOUT_NUMBER: u64 = 99_999_999;
+
+/// How long the client waits, from `grpc-timeout`; nothing where there is none, or it breaks the rules.
+pub(crate) fn timeout_ns(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_number = (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let (_, unit_ns) = TIMEOUT_UNITS.iter().find(|(name, _)| unit.starts_with(*name))?;
+    is_number.then(|| digits.parse::<u64>().ok())?.map(|number| number.saturating_mul(*unit_ns))
+}
+
+/// A `grpc-timeout`: in the coarsest unit that says it exactly, else rounded up in the finest that can.
+pub(crate) fn encode_timeout(ns: u64) -> String {
+    let exact = TIMEOUT_UNITS.iter().rev().find(|(_, unit_ns)| ns.is_multiple_of(*unit_ns));
+    let can = |(_, unit_ns): &&(char, u64)| ns.div_ceil(*unit_ns) <= MAX_TIMEOUT_NUMBER;
+    let (unit, unit_ns) =
+        exact.filter(can).or_else(|| TIMEOUT_UNITS.iter().find(can)).unwrap_or(&('H', 3_600_000_000_000));
+    format!("{}{unit}", ns.div_ceil(*unit_ns).min(MAX_TIMEOUT_NUMBER))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +170,33 @@ mod tests {
         {
             assert_eq!(decode_message(encoded.as_bytes()), expected);
         }
+    }
+
+    #[test]
+    fn a_timeout_survives_its_encoding_and_what_breaks_the_rules_is_none() {
+        let read = |text: &str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-timeout"),
+                http::HeaderValue::from_str(text).unwrap(),
+            )]);
+            timeout_ns(&headers)
+        };
+        for (ns, text) in [
+            (5_000_000_000, "5S"),
+            (300_000_000, "300m"),
+            (7, "7n"),
+            (90_000_000_000, "90S"),
+            (3_600_000_000_000, "1H"),
+            (1_500_000_001, "1500001u"),
+        ] {
+            assert_eq!(encode_timeout(ns), text);
+            assert!(read(text).unwrap() >= ns && read(text).unwrap() - ns < 1_000);
+        }
+        assert_eq!(read(&encode_timeout(u64::MAX)), Some(u64::MAX));
+        for text in ["", "S", "5", "5s", "123456789n", "-1S", "1.5S", "+1S", " 1S", "5SS"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read("99999999H"), Some(u64::MAX), "about eleven thousand years");
     }
 
     #[test]

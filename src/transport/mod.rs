@@ -14,6 +14,7 @@ mod conformance;
 mod connector;
 mod counted;
 mod grpc;
+mod gzip;
 mod http1;
 mod http2;
 mod listener;
@@ -75,6 +76,21 @@ pub struct Wiring {
     pub server_threads: usize,
     /// The null transport's server end, which lives in the client.
     pub local_handlers: Option<HandlerFactory>,
+    /// HTTP/2, server: paths whose requests are streams of messages. Each message is given to the
+    /// handler when it comes, and the call ends well when the request does.
+    pub request_streams: Vec<String>,
+    /// How long a call may take; told to the server with each call where the transport has a way
+    /// (gRPC's deadlines). The client's own clock decides all the same. Client only.
+    pub timeout_ns: Option<u64>,
+}
+
+impl Wiring {
+    /// The wiring with a time-out, which the server is told.
+    #[must_use]
+    pub fn with_timeout(mut self: Arc<Self>, timeout_ns: u64) -> Arc<Self> {
+        Arc::make_mut(&mut self).timeout_ns = Some(timeout_ns);
+        self
+    }
 }
 
 impl Debug for Wiring {
@@ -289,6 +305,8 @@ pub struct Incoming<'a> {
     pub path: Option<&'a str>,
     /// The message.
     pub body: &'a [u8],
+    /// When the client gives up, as [`crate::clock::now_ns`], where it says so.
+    pub deadline_ns: Option<u64>,
 }
 
 /// The address of a reply, chosen by the transport.

@@ -113,7 +113,10 @@ impl Connection for NullConnection {
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Result<(), TransportError> {
         let Self { handler, requests, replies, .. } = self;
         requests.drain(|id, body| {
-            handler.handle(Incoming { reply_to: ReplyTo { peer: 0, id }, path: None, body }, replies);
+            handler.handle(
+                Incoming { reply_to: ReplyTo { peer: 0, id }, path: None, body, deadline_ns: None },
+                replies,
+            );
         });
         Ok(())
     }

@@ -269,7 +269,8 @@ impl Peer {
             let Some((id, body)) = split_frame(self.read.filled(), self.max_bytes)? else { break };
             let end = body.end;
             let reply_to = ReplyTo { peer: 0, id };
-            let incoming = Incoming { reply_to, path: None, body: &self.read.filled()[body] };
+            let incoming =
+                Incoming { reply_to, path: None, body: &self.read.filled()[body], deadline_ns: None };
             self.handler.handle(incoming, &mut self.replies);
             self.read.consume(end);
             if self.replies.count >= self.write_batch {

@@ -44,6 +44,8 @@ pub(super) fn wiring() -> Wiring {
         write_batch: 16,
         server_threads: 1,
         local_handlers: None,
+        request_streams: Vec::new(),
+        timeout_ns: None,
     }
 }
 

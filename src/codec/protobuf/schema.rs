@@ -9,7 +9,7 @@ use crate::codec::{Codec as _, Shape, Unsupported};
 use crate::rpc::{Field, Method, Service, Type};
 
 /// The package of every service.
-pub(super) const PACKAGE: &str = "wirebench";
+const PACKAGE: &str = "wirebench";
 
 /// A protobuf file with one service.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl File {
     /// # Errors
     /// A type that the codec cannot carry, a name that is no protobuf identifier, or two fields of one
     /// message that protobuf would not tell apart.
-    pub(super) fn of(service: &Service) -> Result<Self, Unsupported> {
+    pub(crate) fn of(service: &Service) -> Result<Self, Unsupported> {
         check_service(service)?;
         let mut namer = Namer::new(service);
         let mut rpcs = Vec::new();
@@ -113,16 +113,25 @@ impl File {
         }
         let nil = namer.uses_nil.then_some(namer.nil);
         messages.extend(nil.iter().map(|name| Message::new(name, Vec::new())));
-        Ok(Self {
-            name: format!("{}.proto", service.name),
-            package: PACKAGE.into(),
-            imports: if namer.uses_timestamp { vec![super::descriptor::TIMESTAMP_FILE] } else { Vec::new() },
-            service: service.name.clone(),
-            rpcs,
-            messages,
-            timestamp: namer.timestamp,
-            nil,
-        })
+        let name = format!("{}.proto", service.name);
+        let mut file = Self::new(name, PACKAGE, &service.name, rpcs, messages);
+        if namer.uses_timestamp {
+            file.imports.push(super::descriptor::TIMESTAMP_FILE);
+        }
+        (file.timestamp, file.nil) = (namer.timestamp, nil);
+        Ok(file)
+    }
+
+    /// A file of parts that need no other file.
+    pub(crate) fn new(
+        name: String,
+        package: &str,
+        service: &str,
+        rpcs: Vec<Rpc>,
+        messages: Vec<Message>,
+    ) -> Self {
+        let (package, service) = (package.to_owned(), service.to_owned());
+        Self { name, package, imports: Vec::new(), service, rpcs, messages, timestamp: "", nil: None }
     }
 }
 

@@ -50,7 +50,7 @@ impl Dispatcher {
     /// The answer of one part: the codec's bytes. Moves `due_ns` on by its service time.
     fn part(&mut self, name: &str, arguments: &[u8], due_ns: &mut u64) -> Result<Vec<u8>, Fault> {
         let Begun { position, outcome, due_ns: after_ns, is_late, .. } =
-            self.begin(name, arguments, Some(*due_ns))?;
+            self.begin(name, arguments, Some(*due_ns), None)?;
         if is_late {
             *due_ns = after_ns;
         }

@@ -67,7 +67,11 @@ fn event_on(channel: &[u8], name: &str, args: &[u8]) -> Vec<u8> {
 
 fn ask<'a>(server: &mut Server, id: u64, body: &'a [u8], now_ns: u64) -> Asked<'a> {
     let mut outbox = Vec::new();
-    let asked = server.open(Incoming { reply_to: from(id), path: None, body }, now_ns, &mut outbox);
+    let asked = server.open(
+        Incoming { reply_to: from(id), path: None, body, deadline_ns: None },
+        now_ns,
+        &mut outbox,
+    );
     assert_eq!(outbox, []);
     asked
 }
@@ -321,7 +325,11 @@ fn feed(bytes: &[u8]) {
     call(&mut server, 1, &body, 0);
     let mut outbox = Vec::new();
     let _ = client.open(None, bytes, 0, &mut outbox);
-    let _ = server.open(Incoming { reply_to: from(2), path: None, body: bytes }, 0, &mut outbox);
+    let _ = server.open(
+        Incoming { reply_to: from(2), path: None, body: bytes, deadline_ns: None },
+        0,
+        &mut outbox,
+    );
     client.tick(20 * S, &mut outbox, &mut Vec::new());
     server.tick(20 * S, &mut outbox, &mut Vec::new());
 }

@@ -10,7 +10,6 @@
 
 mod chunked;
 mod client;
-mod gzip;
 mod response;
 mod server;
 #[cfg(test)]

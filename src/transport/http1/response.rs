@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::chunked::Chunked;
-use super::gzip::{self, Coding, GzipError};
+use crate::transport::gzip::{self, Coding, GzipError};
 use crate::transport::{Status, StatusKind, TransportError};
 
 /// A response's head, at most.

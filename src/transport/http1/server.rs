@@ -16,8 +16,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming as RequestBody};
 use hyper_util::rt::TokioIo;
 
-use super::gzip::{self, Coding, GzipError};
 use crate::clock::now_ns;
+use crate::transport::gzip::{self, Coding, GzipError};
 use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
@@ -258,7 +258,8 @@ async fn answer(
         call.id += 1;
         (call.body, call.end, call.has_surplus) = (None, None, false);
         let reply_to = ReplyTo { peer: 0, id: call.id };
-        handler.handle(Incoming { reply_to, path: Some(head.uri.path()), body: &body }, call);
+        handler
+            .handle(Incoming { reply_to, path: Some(head.uri.path()), body: &body, deadline_ns: None }, call);
         *has_handled = true;
         Unanswered { session: &session, to: reply_to }
     };

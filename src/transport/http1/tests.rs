@@ -3,7 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Http1, gzip};
+use super::Http1;
+use crate::transport::gzip;
 use crate::transport::testing::{ECHO, LIMIT_BYTES, Outcome, TestClient, run, script, start, wiring, within};
 use crate::transport::{StatusKind, TransportError};
 

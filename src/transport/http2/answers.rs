@@ -13,7 +13,7 @@ use super::wakeups::{StreamWaker, Wakeups};
 use crate::transport::{Replies, ReplyTo, Status, grpc};
 
 /// A larger buffer for bodies is given back to the system.
-const KEPT_BYTES: usize = 256 << 10;
+pub(super) const KEPT_BYTES: usize = 256 << 10;
 
 /// The calls of a connection.
 pub(super) struct Answers {
@@ -57,9 +57,9 @@ enum Reply {
 pub(super) enum Refusal {
     /// The client gave up.
     Gone,
-    Compressed,
+    Encoding,
     TooLarge,
-    Malformed,
+    Malformed(&'static str),
 }
 
 impl Call {
@@ -174,11 +174,38 @@ impl Answers {
     pub(super) fn refuse(&mut self, index: usize, refusal: Refusal) {
         let (code, message) = match refusal {
             Refusal::Gone => return self.close(index),
-            Refusal::Compressed => (grpc::UNIMPLEMENTED, "compressed messages are not supported"),
+            Refusal::Encoding => {
+                (grpc::UNIMPLEMENTED, "the grpc-encoding is not supported; identity and gzip are")
+            }
             Refusal::TooLarge => (grpc::RESOURCE_EXHAUSTED, "the message is larger than this server takes"),
-            Refusal::Malformed => (grpc::INTERNAL, "the request is not exactly one message"),
+            Refusal::Malformed(what) => (grpc::INTERNAL, what),
         };
-        self.end(self.reply_to(index), grpc::status(code, message.into()));
+        let mut fields = trailers(&grpc::status(code, message.into()));
+        if refusal == Refusal::Encoding {
+            let accepted = HeaderValue::from_static(grpc::ACCEPTED_ENCODINGS);
+            fields.insert("grpc-accept-encoding", accepted);
+        }
+        self.end_with(self.reply_to(index), fields);
+    }
+
+    /// Ends a call with these trailers.
+    fn end_with(&mut self, to: ReplyTo, mut fields: HeaderMap) {
+        let Some(index) = self.find(to) else { return };
+        let Some(call) = &mut self.places[index].call else { return };
+        // An error is a client that has gone.
+        match &mut call.reply {
+            Reply::Begun(stream) => {
+                let _ = stream.send_trailers(fields);
+            }
+            Reply::Unanswered(respond) => {
+                fields.insert(header::CONTENT_TYPE, self.media_type.clone());
+                let mut response = Response::new(());
+                *response.headers_mut() = fields;
+                let _ = respond.send_response(response, true);
+            }
+        }
+        self.ended += 1;
+        self.close(index);
     }
 
     /// The place of the call that a reply is for, if it still waits for one.
@@ -208,23 +235,8 @@ impl Replies for Answers {
     }
 
     fn end(&mut self, to: ReplyTo, status: Status) {
-        let Some(index) = self.find(to) else { return };
-        let Some(call) = &mut self.places[index].call else { return };
-        let mut fields = if status == Status::OK { self.ok.clone() } else { trailers(&status) };
-        // An error is a client that has gone.
-        match &mut call.reply {
-            Reply::Begun(stream) => {
-                let _ = stream.send_trailers(fields);
-            }
-            Reply::Unanswered(respond) => {
-                fields.insert(header::CONTENT_TYPE, self.media_type.clone());
-                let mut response = Response::new(());
-                *response.headers_mut() = fields;
-                let _ = respond.send_response(response, true);
-            }
-        }
-        self.ended += 1;
-        self.close(index);
+        let fields = if status == Status::OK { self.ok.clone() } else { trailers(&status) };
+        self.end_with(to, fields);
     }
 
     fn has_room(&self) -> bool {

@@ -17,7 +17,7 @@ use super::wakeups::{StreamWaker, Wakeups};
 use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
-use crate::transport::grpc::{MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::socket::{Socket, authority};
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError, Wiring};
 
@@ -86,6 +86,11 @@ impl Client {
         headers.insert(header::CONTENT_TYPE, media_type);
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static("wirebench"));
+        if let Some(timeout_ns) = wiring.timeout_ns
+            && let Ok(timeout) = HeaderValue::from_str(&grpc::encode_timeout(timeout_ns))
+        {
+            headers.insert("grpc-timeout", timeout);
+        }
 
         let counters = Arc::<Counters>::default();
         let begun_ns = now_ns();

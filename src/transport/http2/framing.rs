@@ -9,6 +9,8 @@ use std::rc::Rc;
 use bytes::Buf;
 
 use crate::transport::TransportError;
+use crate::transport::grpc::Encoding;
+use crate::transport::gzip::{self, GzipError};
 
 /// The bytes before each message.
 const PREFIX_BYTES: usize = 5;
@@ -107,8 +109,12 @@ impl Drop for Framed {
 /// What is wrong with a peer's framing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FramingError {
-    #[error("a message is compressed, which was not agreed on")]
+    #[error("a message is compressed, but no grpc-encoding says how")]
     Compressed,
+    #[error("a message's grpc-encoding is not supported; identity and gzip are")]
+    Encoding,
+    #[error("a message's gzip is damaged")]
+    Gzip,
     #[error("a message of {length} bytes is larger than the {limit} bytes allowed")]
     TooLarge { length: usize, limit: usize },
     #[error("a message's compression flag is {0}, which gRPC does not know")]
@@ -120,7 +126,7 @@ impl From<FramingError> for TransportError {
         let reason = error.to_string();
         match error {
             FramingError::TooLarge { .. } => Self::Refused { reason },
-            FramingError::Compressed | FramingError::Flag(_) => Self::Protocol { reason },
+            _ => Self::Protocol { reason },
         }
     }
 }
@@ -129,6 +135,7 @@ impl From<FramingError> for TransportError {
 #[derive(Debug, Default)]
 pub(super) struct Deframer {
     buffer: Vec<u8>,
+    unpacked: Vec<u8>,
 }
 
 impl Deframer {
@@ -139,34 +146,36 @@ impl Deframer {
     pub(super) fn feed(
         &mut self,
         mut piece: &[u8],
+        encoding: Encoding,
         limit: usize,
         mut deliver: impl FnMut(&[u8]),
     ) -> Result<(), FramingError> {
+        let Self { buffer, unpacked } = self;
         while !piece.is_empty() {
-            if self.buffer.is_empty() {
+            if buffer.is_empty() {
                 match split(piece, limit)? {
                     Some((message, rest)) => {
-                        deliver(message);
+                        deliver(message.unpacked(encoding, limit, unpacked)?);
                         piece = rest;
                     }
                     None => {
-                        self.buffer.extend_from_slice(piece);
+                        buffer.extend_from_slice(piece);
                         return Ok(());
                     }
                 }
                 continue;
             }
             // First what the prefix lacks, then what its message lacks.
-            let wanted = match length(&self.buffer, limit)? {
+            let wanted = match length(buffer, limit)? {
                 None => PREFIX_BYTES,
                 Some(length) => PREFIX_BYTES + length,
             };
-            let (taken, rest) = piece.split_at(piece.len().min(wanted - self.buffer.len()));
-            self.buffer.extend_from_slice(taken);
+            let (taken, rest) = piece.split_at(piece.len().min(wanted - buffer.len()));
+            buffer.extend_from_slice(taken);
             piece = rest;
-            if let Some((message, _)) = split(&self.buffer, limit)? {
-                deliver(message);
-                self.buffer.clear();
+            if let Some((message, _)) = split(buffer, limit)? {
+                deliver(message.unpacked(encoding, limit, unpacked)?);
+                buffer.clear();
             }
         }
         Ok(())
@@ -180,8 +189,10 @@ impl Deframer {
     /// Forgets an incomplete message.
     pub(super) fn clear(&mut self) {
         self.buffer.clear();
-        if self.buffer.capacity() > KEPT_BYTES {
-            self.buffer = Vec::new();
+        for buffer in [&mut self.buffer, &mut self.unpacked] {
+            if buffer.capacity() > KEPT_BYTES {
+                *buffer = Vec::new();
+            }
         }
     }
 }
@@ -189,22 +200,53 @@ impl Deframer {
 /// The length that a prefix tells, once it is complete.
 fn length(bytes: &[u8], limit: usize) -> Result<Option<usize>, FramingError> {
     let [flag, a, b, c, d, ..] = bytes else { return Ok(None) };
-    match flag {
-        0 => {}
-        1 => return Err(FramingError::Compressed),
-        other => return Err(FramingError::Flag(*other)),
+    if *flag > 1 {
+        return Err(FramingError::Flag(*flag));
     }
     let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
     if length > limit { Err(FramingError::TooLarge { length, limit }) } else { Ok(Some(length)) }
 }
 
+/// A message as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Message<'a> {
+    is_compressed: bool,
+    bytes: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// The message as it was meant; `buffer` takes it where it was compressed.
+    pub(super) fn unpacked(
+        self,
+        encoding: Encoding,
+        limit: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], FramingError> {
+        match (self.is_compressed, encoding) {
+            (false, _) => Ok(self.bytes),
+            (true, Encoding::None) => Err(FramingError::Compressed),
+            (true, Encoding::Unknown) => Err(FramingError::Encoding),
+            (true, Encoding::Gzip) => {
+                buffer.clear();
+                match gzip::unpack(self.bytes, limit, buffer) {
+                    Ok(()) => Ok(buffer),
+                    Err(GzipError::Damaged(_)) => Err(FramingError::Gzip),
+                    Err(GzipError::TooLarge) => Err(FramingError::TooLarge { length: buffer.len(), limit }),
+                }
+            }
+        }
+    }
+}
+
 /// A message and what follows it; nothing while the message is incomplete.
-pub(super) type Split<'a> = Option<(&'a [u8], &'a [u8])>;
+pub(super) type Split<'a> = Option<(Message<'a>, &'a [u8])>;
 
 /// Splits off the first message, if it is complete.
 pub(super) fn split(bytes: &[u8], limit: usize) -> Result<Split<'_>, FramingError> {
     let Some(length) = length(bytes, limit)? else { return Ok(None) };
-    Ok(bytes[PREFIX_BYTES..].split_at_checked(length))
+    let is_compressed = bytes[0] == 1;
+    let parts = bytes[PREFIX_BYTES..].split_at_checked(length);
+    Ok(parts.map(|(bytes, rest)| (Message { is_compressed, bytes }, rest)))
 }
 
 #[cfg(test)]
@@ -228,7 +270,7 @@ mod tests {
             let mut deframer = Deframer::default();
             let mut found = Vec::new();
             for piece in stream.chunks(step) {
-                deframer.feed(piece, 300, |message| found.push(message.to_vec())).unwrap();
+                deframer.feed(piece, Encoding::None, 300, |message| found.push(message.to_vec())).unwrap();
             }
             assert_eq!(found, bodies);
             assert!(deframer.is_between_messages());
@@ -237,12 +279,33 @@ mod tests {
 
     #[test]
     fn damage_is_seen_from_the_prefix() {
-        let feed = |bytes: &[u8]| Deframer::default().feed(bytes, 10, |_| {});
-        assert_eq!(feed(&[1, 0, 0, 0, 1]), Err(FramingError::Compressed));
+        let feed = |bytes: &[u8]| Deframer::default().feed(bytes, Encoding::None, 10, |_| {});
+        assert_eq!(feed(&[1, 0, 0, 0, 1, 7]), Err(FramingError::Compressed));
         assert_eq!(feed(&[9, 0, 0, 0, 1]), Err(FramingError::Flag(9)));
         assert_eq!(feed(&[0, 0, 0, 0, 11]), Err(FramingError::TooLarge { length: 11, limit: 10 }));
         assert!(feed(&[0, 0xff, 0xff, 0xff, 0xff]).unwrap_err().to_string().contains("4294967295"));
         assert_eq!(feed(&[0, 0, 0, 0, 10, 1]), Ok(()));
+    }
+
+    #[test]
+    fn compressed_messages_are_unpacked_under_the_limit_where_the_encoding_is_known() {
+        let packed = |body: &[u8]| {
+            let body = gzip::pack(body);
+            [&[1][..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat()
+        };
+        let mut stream = packed(&[7; 300]);
+        stream.extend_from_slice(&[0, 0, 0, 0, 1, 9]);
+        stream.extend(packed(b""));
+        let (mut deframer, mut found) = (Deframer::default(), Vec::new());
+        for piece in stream.chunks(4) {
+            deframer.feed(piece, Encoding::Gzip, 300, |message| found.push(message.to_vec())).unwrap();
+        }
+        assert_eq!(found, [&[7; 300][..], &[9], &[]]);
+        let feed = |bytes: &[u8], encoding, limit| Deframer::default().feed(bytes, encoding, limit, |_| {});
+        let refused = feed(&packed(&[0; 1 << 20]), Encoding::Gzip, 10_000);
+        assert!(matches!(refused, Err(FramingError::TooLarge { limit: 10_000, .. })), "{refused:?}");
+        assert_eq!(feed(&packed(b"x"), Encoding::Unknown, 100), Err(FramingError::Encoding));
+        assert_eq!(feed(&[1, 0, 0, 0, 2, 3, 4], Encoding::Gzip, 100), Err(FramingError::Gzip));
     }
 
     #[test]

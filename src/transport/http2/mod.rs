@@ -1,7 +1,9 @@
 //! gRPC's HTTP/2: a stream per call, many calls on a connection, driven inline on the `h2` crate.
 //!
 //! Neither end spawns a task: a connection and all its streams are polled by whoever polls the
-//! [`Connection`] or serves the socket. TLS, compression, server push and the HTTP/1 upgrade are left out.
+//! [`Connection`] or serves the socket. TLS, server push and the HTTP/1
+//! upgrade are left out. Both ends read gzip and neither writes it: the bytes that are measured are
+//! the codec's.
 
 mod answers;
 mod client;

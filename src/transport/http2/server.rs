@@ -10,16 +10,16 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::Request;
 
-use super::answers::{Answers, Refusal};
+use super::answers::{Answers, KEPT_BYTES, Refusal};
 use super::framing::{self, Framed, FramingError};
 use super::wakeups::Wakeups;
 use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
-use crate::transport::grpc::{MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::grpc::{self, Encoding, MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
-    Handler, HandlerFactory, Incoming, LocalFuture, Replies, Server, TransportError, Wiring, listener,
+    Handler, HandlerFactory, Incoming, LocalFuture, Replies, Server, Status, TransportError, Wiring, listener,
 };
 
 pub(super) struct Http2Server {
@@ -62,8 +62,8 @@ async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
         connection,
         handler,
         answers: Answers::new(&wiring.media_type, &wakeups),
-        max_message_bytes: wiring.max_message_bytes,
-        write_batch: wiring.write_batch.max(1),
+        wiring,
+        unpacked: Vec::new(),
         wakeups,
         connection_waker,
         woken: Vec::new(),
@@ -79,8 +79,9 @@ struct Serving {
     connection: h2::server::Connection<Socket, Framed>,
     handler: Box<dyn Handler>,
     answers: Answers,
-    max_message_bytes: usize,
-    write_batch: usize,
+    wiring: Arc<Wiring>,
+    /// A message that was compressed.
+    unpacked: Vec<u8>,
     wakeups: Arc<Wakeups>,
     connection_waker: Waker,
     woken: Vec<usize>,
@@ -148,7 +149,7 @@ impl Serving {
         let mut over = Poll::Pending;
         for &index in &woken {
             self.advance(index);
-            if self.answers.ended >= self.write_batch {
+            if self.answers.ended >= self.wiring.write_batch.max(1) {
                 over = self.write();
                 if over.is_ready() {
                     break;
@@ -180,24 +181,96 @@ impl Serving {
             }
             return;
         };
-        let body = match read_body(request.body_mut(), &mut call.joined, self.max_message_bytes, cx) {
+        if self.wiring.request_streams.iter().any(|path| path == request.uri().path()) {
+            return self.converse(index, cx);
+        }
+        let limit = self.wiring.max_message_bytes;
+        let piece = match read_body(request.body_mut(), &mut call.joined, limit, cx) {
             Poll::Pending => return,
-            Poll::Ready(Ok(body)) => body,
+            Poll::Ready(Ok(piece)) => piece,
             Poll::Ready(Err(refusal)) => return self.answers.refuse(index, refusal),
         };
         let Some(request) = call.request.take() else { return };
         let joined = std::mem::take(&mut call.joined);
+        let whole = if joined.is_empty() { &piece[..] } else { &joined[..] };
+        let message = match framing::split(whole, limit) {
+            Ok(Some((message, []))) => message,
+            Ok(_) => return self.answers.refuse(index, NOT_ONE_MESSAGE),
+            Err(error) => return self.answers.refuse(index, error.into()),
+        };
+        let headers = request.headers();
+        let body = match message.unpacked(Encoding::of(headers), limit, &mut self.unpacked) {
+            Ok(body) => body,
+            Err(error) => return self.answers.refuse(index, error.into()),
+        };
+        self.has_handled = true;
+        let incoming = Incoming {
+            reply_to: self.answers.reply_to(index),
+            path: Some(request.uri().path()),
+            body,
+            deadline_ns: grpc::timeout_ns(headers).map(|ns| now_ns().saturating_add(ns)),
+        };
+        self.handler.handle(incoming, &mut self.answers);
+        self.answers.await_end(index, joined);
+        if self.unpacked.capacity() > KEPT_BYTES {
+            self.unpacked = Vec::new();
+        }
+    }
+
+    /// Gives the messages of a stream of requests to the handler as they come, and ends the call with
+    /// the request.
+    fn converse(&mut self, index: usize, cx: &mut Context<'_>) {
+        let limit = self.wiring.max_message_bytes;
         let reply_to = self.answers.reply_to(index);
-        let whole = if joined.is_empty() { &body[..] } else { &joined[..] };
-        match framing::split(whole, self.max_message_bytes) {
-            Ok(Some((body, []))) => {
-                self.has_handled = true;
-                let incoming = Incoming { reply_to, path: Some(request.uri().path()), body };
-                self.handler.handle(incoming, &mut self.answers);
-                self.answers.await_end(index, joined);
+        // The handler may have ended the call; then there is none to look at.
+        while let Some((_, call)) = self.answers.look_at(index) {
+            let Some(request) = &mut call.request else { return };
+            let Poll::Ready(piece) = request.body_mut().poll_data(cx) else { return };
+            let Some(piece) = piece else {
+                let is_whole = call.joined.is_empty();
+                return if is_whole {
+                    self.answers.end(reply_to, Status::OK);
+                } else {
+                    self.answers.refuse(index, NOT_ONE_MESSAGE);
+                };
+            };
+            let released = piece.and_then(|piece| {
+                request.body_mut().flow_control().release_capacity(piece.len()).map(|()| piece)
+            });
+            let Ok(piece) = released else {
+                self.answers.close(index);
+                return self.handler.cancelled(reply_to);
+            };
+            let (encoding, path) = (Encoding::of(request.headers()), request.uri().path().to_owned());
+            let mut joined = std::mem::take(&mut call.joined);
+            joined.extend_from_slice(&piece);
+            let mut rest = &joined[..];
+            let refusal = loop {
+                let message = match framing::split(rest, limit) {
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                    Ok(Some((message, after))) => {
+                        rest = after;
+                        message
+                    }
+                };
+                match message.unpacked(encoding, limit, &mut self.unpacked) {
+                    Ok(body) => {
+                        let incoming = Incoming { reply_to, path: Some(&path), body, deadline_ns: None };
+                        self.handler.handle(incoming, &mut self.answers);
+                    }
+                    Err(error) => break Some(error),
+                }
+            };
+            self.has_handled = true;
+            if let Some(error) = refusal {
+                return self.answers.refuse(index, error.into());
             }
-            Ok(_) => self.answers.refuse(index, Refusal::Malformed),
-            Err(error) => self.answers.refuse(index, error.into()),
+            let done = joined.len() - rest.len();
+            joined.drain(..done);
+            if let Some((_, call)) = self.answers.look_at(index) {
+                call.joined = joined;
+            }
         }
     }
 
@@ -223,12 +296,19 @@ impl Drop for Serving {
 impl From<FramingError> for Refusal {
     fn from(error: FramingError) -> Self {
         match error {
-            FramingError::Compressed => Self::Compressed,
+            FramingError::Encoding => Self::Encoding,
             FramingError::TooLarge { .. } => Self::TooLarge,
-            FramingError::Flag(_) => Self::Malformed,
+            FramingError::Compressed => {
+                Self::Malformed("the message is compressed, but no grpc-encoding says how")
+            }
+            FramingError::Gzip => Self::Malformed("the message's gzip is damaged"),
+            FramingError::Flag(_) => Self::Malformed("the message's compression flag is neither 0 nor 1"),
         }
     }
 }
+
+const NOT_ONE_MESSAGE: Refusal =
+    Refusal::Malformed("the request does not consist of whole messages, one where the method takes one");
 
 /// Reads to the end of a request: its only piece, or nothing where several pieces are now in `joined`.
 fn read_body(
@@ -252,7 +332,7 @@ fn read_body(
         joined.extend_from_slice(&piece);
         match framing::split(joined, limit) {
             Ok(Some((_, []))) | Ok(None) => {}
-            Ok(Some(_)) => return Poll::Ready(Err(Refusal::Malformed)),
+            Ok(Some(_)) => return Poll::Ready(Err(NOT_ONE_MESSAGE)),
             Err(error) => return Poll::Ready(Err(error.into())),
         }
     }

@@ -9,7 +9,8 @@ use h2::client::ResponseFuture;
 use http::{HeaderMap, StatusCode};
 
 use super::framing::Deframer;
-use crate::transport::{Status, TransportError, grpc};
+use crate::transport::grpc::{self, Encoding};
+use crate::transport::{Status, TransportError};
 
 /// One reply after the other; keeps its buffer.
 #[derive(Default)]
@@ -23,7 +24,7 @@ enum Stage {
     #[default]
     Nothing,
     Waiting(ResponseFuture),
-    Reading(RecvStream),
+    Reading(RecvStream, Encoding),
 }
 
 /// How far a reply is.
@@ -79,12 +80,13 @@ impl Reply {
                         let reason = format!("the server answered with HTTP status {}", head.status);
                         return Poll::Ready(Err(TransportError::protocol(reason)));
                     }
-                    self.stage = Stage::Reading(body);
+                    self.stage = Stage::Reading(body, Encoding::of(&head.headers));
                 }
-                Stage::Reading(body) => match std::task::ready!(body.poll_data(cx)) {
+                Stage::Reading(body, encoding) => match std::task::ready!(body.poll_data(cx)) {
                     Some(Ok(piece)) => {
                         body.flow_control().release_capacity(piece.len()).map_err(TransportError::reset)?;
-                        self.deframer.feed(&piece, limit, &mut *deliver).map_err(TransportError::from)?;
+                        let fed = self.deframer.feed(&piece, *encoding, limit, &mut *deliver);
+                        fed.map_err(TransportError::from)?;
                     }
                     Some(Err(error)) => return Poll::Ready(Err(TransportError::reset(error))),
                     None => {

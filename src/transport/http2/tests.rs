@@ -210,7 +210,12 @@ fn the_server_refuses_what_is_no_grpc_call() {
         let grpc = || request("POST", "application/grpc+proto");
         let status = |code: &str| (200, Some(code.to_owned()));
         assert_eq!(ask(grpc(), b"\0\0\0\0\x01c").await, status("0"));
-        assert_eq!(ask(grpc(), b"\x01\0\0\0\x01c").await, status("12"));
+        assert_eq!(ask(grpc(), b"\x01\0\0\0\x01c").await, status("13"), "compressed, without an encoding");
+        for (encoding, code) in [("snappy", "12"), ("identity", "13"), ("gzip", "13")] {
+            let mut request = grpc();
+            request.headers_mut().insert("grpc-encoding", encoding.parse().unwrap());
+            assert_eq!(ask(request, b"\x01\0\0\0\x01c").await, status(code), "{encoding}");
+        }
         assert_eq!(ask(grpc(), b"\x02\0\0\0\x01c").await, status("13"));
         assert_eq!(ask(grpc(), b"\0\0\0\0\x09c").await, status("13"));
         assert_eq!(ask(grpc(), b"\0\0\0\0\0\0\0\0\0\0").await, status("13"));

@@ -1,21 +1,23 @@
 //! The server's end: tonic's transport server for each connection, with one service for every path.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, Ready, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tonic::transport::server::Connected;
 use tower_service::Service;
 
 use super::codec::RawCodec;
-use super::session::{Reply, Session};
+use super::session::{Conversation, Reply, Session};
+use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
-use crate::transport::grpc::{MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{Handler, HandlerFactory, LocalFuture, Server, TransportError, Wiring, listener};
@@ -34,19 +36,18 @@ impl Server for TonicServer {
     fn run(self: Box<Self>, handlers: HandlerFactory) -> LocalFuture<'static, TransportError> {
         let Self { listener, wiring, .. } = *self;
         let threads = wiring.server_threads;
-        let max_message_bytes = wiring.max_message_bytes;
         Box::pin(listener::accept(listener, threads, move |stream| {
-            serve(stream, handlers(), max_message_bytes)
+            serve(stream, handlers(), Arc::clone(&wiring))
         }))
     }
 }
 
 /// Serves one connection until either end closes it.
-async fn serve(stream: Socket, handler: Box<dyn Handler>, max_message_bytes: usize) {
+async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
     let session = Session::new(handler);
     let counters = Arc::<Counters>::default();
     let stream = Counted::new(stream, Arc::clone(&counters));
-    let service = Methods { session: Arc::clone(&session), max_message_bytes };
+    let service = Methods { session: Arc::clone(&session), wiring };
     let incoming = futures_util::stream::iter([Ok::<_, Infallible>(stream)]);
     // Spawns the connection's task and returns, for no more connections are to come.
     let served = tonic::transport::Server::builder()
@@ -74,7 +75,7 @@ type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 #[derive(Clone)]
 struct Methods {
     session: Arc<Session>,
-    max_message_bytes: usize,
+    wiring: Arc<Wiring>,
 }
 
 impl Service<http::Request<Body>> for Methods {
@@ -87,10 +88,18 @@ impl Service<http::Request<Body>> for Methods {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let Self { session, max_message_bytes } = self.clone();
+        let Self { session, wiring } = self.clone();
         Box::pin(async move {
-            let method = Method { session, path: request.uri().path().into() };
-            let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(max_message_bytes);
+            let path = request.uri().path();
+            let timeout_ns = grpc::timeout_ns(request.headers());
+            let deadline_ns = timeout_ns.map(|ns| now_ns().saturating_add(ns));
+            let method = Method { session, path: path.into(), deadline_ns };
+            let mut grpc = Grpc::new(RawCodec)
+                .max_decoding_message_size(wiring.max_message_bytes)
+                .accept_compressed(CompressionEncoding::Gzip);
+            if wiring.request_streams.iter().any(|stream| stream == path) {
+                return Ok(grpc.streaming(method, request).await);
+            }
             Ok(grpc.server_streaming(method, request).await)
         })
     }
@@ -100,6 +109,7 @@ impl Service<http::Request<Body>> for Methods {
 struct Method {
     session: Arc<Session>,
     path: String,
+    deadline_ns: Option<u64>,
 }
 
 impl Service<tonic::Request<Bytes>> for Method {
@@ -112,7 +122,24 @@ impl Service<tonic::Request<Bytes>> for Method {
     }
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let reply = self.session.handle(&self.path, request.get_ref());
+        let reply = self.session.open();
+        reply.ask(&self.path, request.get_ref(), self.deadline_ns);
         Box::pin(async move { reply.begun().await.map(tonic::Response::new) })
+    }
+}
+
+/// A method whose requests are streams.
+impl Service<tonic::Request<tonic::Streaming<Bytes>>> for Method {
+    type Response = tonic::Response<Conversation>;
+    type Error = tonic::Status;
+    type Future = Ready<Result<Self::Response, tonic::Status>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), tonic::Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: tonic::Request<tonic::Streaming<Bytes>>) -> Self::Future {
+        let (reply, path) = (self.session.open(), self.path.clone());
+        ready(Ok(tonic::Response::new(Conversation { reply, path, requests: Some(request.into_inner()) })))
     }
 }

@@ -80,22 +80,27 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a request to the handler; the reply comes as it is given.
-    pub(super) fn handle(self: &Arc<Self>, path: &str, body: &Bytes) -> Reply {
-        let mut guard = self.state();
-        let State { handler, calls, has_handled, worker, .. } = &mut *guard;
+    /// A call that the handler has not seen yet; the reply comes as it is given.
+    pub(super) fn open(self: &Arc<Self>) -> Reply {
+        let calls = &mut self.state().calls;
         let reply_to = ReplyTo { peer: 0, id: calls.next_id };
         calls.next_id += 1;
         let (sender, parts) = unbounded_channel();
         calls.senders.insert(reply_to.id, sender);
-        handler.handle(Incoming { reply_to, path: Some(path), body }, calls);
+        Reply { session: Arc::clone(self), reply_to, parts, first: None }
+    }
+
+    /// Gives a message of a call to the handler.
+    fn handle(&self, incoming: Incoming<'_>) {
+        let mut guard = self.state();
+        let State { handler, calls, has_handled, worker, .. } = &mut *guard;
+        handler.handle(incoming, calls);
         *has_handled = true;
         let worker = worker.take();
         drop(guard);
         if let Some(worker) = worker {
             worker.wake();
         }
-        Reply { session: Arc::clone(self), reply_to, parts, first: None }
     }
 
     /// Lets the handler work until the connection is gone.
@@ -152,6 +157,17 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// Gives a message to the handler.
+    pub(super) fn ask(&self, path: &str, body: &Bytes, deadline_ns: Option<u64>) {
+        let reply_to = self.reply_to;
+        self.session.handle(Incoming { reply_to, path: Some(path), body, deadline_ns });
+    }
+
+    /// Ends the call well.
+    fn end(&self) {
+        self.session.state().calls.end(self.reply_to, Status::OK);
+    }
+
     /// Waits for the first part, as tonic's unary calls do: the headers go out with it.
     pub(super) async fn begun(mut self) -> Result<Self, tonic::Status> {
         self.first = self.parts.recv().await.transpose()?;
@@ -171,6 +187,37 @@ impl Stream for Reply {
             self.session.taken(body.len());
         }
         Poll::Ready(part)
+    }
+}
+
+/// A stream of requests and the reply to it: each message is given to the handler when it comes.
+pub(super) struct Conversation {
+    pub(super) reply: Reply,
+    pub(super) path: String,
+    /// `None` after its end.
+    pub(super) requests: Option<tonic::Streaming<Bytes>>,
+}
+
+impl Stream for Conversation {
+    type Item = Part;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Part>> {
+        let Self { reply, path, requests } = &mut *self;
+        while let Some(stream) = requests {
+            match Pin::new(stream).poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Some(Ok(body))) => reply.ask(path, &body, None),
+                Poll::Ready(Some(Err(status))) => {
+                    *requests = None;
+                    return Poll::Ready(Some(Err(status)));
+                }
+                Poll::Ready(None) => {
+                    *requests = None;
+                    reply.end();
+                }
+            }
+        }
+        Pin::new(reply).poll_next(cx)
     }
 }
 

@@ -22,6 +22,8 @@ fn wiring(id_frame: bool) -> Arc<Wiring> {
         write_batch: 16,
         server_threads: 1,
         local_handlers: None,
+        request_streams: Vec::new(),
+        timeout_ns: None,
     })
 }
 

@@ -1,10 +1,10 @@
-//! gzip (RFC 1952) as a content coding, under a limit. Pure: whole bodies in, whole bodies out.
+//! gzip (RFC 1952) as a content coding of HTTP/1 and a message encoding of gRPC, under a limit. Pure: whole bodies in, whole bodies out.
 
 use std::io::{Read as _, Write as _};
 
 /// Why a body cannot be unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum GzipError {
+pub(crate) enum GzipError {
     /// It is no gzip, or cut short, or fails its check sum.
     Damaged(String),
     /// What is in it is larger than allowed.
@@ -15,7 +15,7 @@ pub(super) enum GzipError {
 ///
 /// # Errors
 /// See [`GzipError`].
-pub(super) fn unpack(packed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), GzipError> {
+pub(crate) fn unpack(packed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), GzipError> {
     let before = out.len();
     let beyond = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     // Members may follow each other (RFC 1952 §2.2), as Python reads them.
@@ -25,7 +25,7 @@ pub(super) fn unpack(packed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(
 }
 
 /// Packs a body, as fast as it goes: Python's servers use level 1, too.
-pub(super) fn pack(body: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(body: &[u8]) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     // Writing to a Vec cannot fail.
     let _ = writer.write_all(body);
@@ -33,7 +33,7 @@ pub(super) fn pack(body: &[u8]) -> Vec<u8> {
 }
 
 /// Whether the value of an `Accept-Encoding` names gzip (RFC 9110 §12.5.3).
-pub(super) fn is_accepted(value: &str) -> bool {
+pub(crate) fn is_accepted(value: &str) -> bool {
     value.split(',').any(|choice| {
         let mut parts = choice.split(';').map(str::trim);
         let named = parts.next().is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
@@ -46,7 +46,7 @@ pub(super) fn is_accepted(value: &str) -> bool {
 
 /// What a `Content-Encoding` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     /// The body is as it is.
     Identity,
     /// The body is packed.
@@ -57,7 +57,7 @@ pub(super) enum Coding {
 
 impl Coding {
     /// Reads the value of a `Content-Encoding` (RFC 9110 §8.4).
-    pub(super) fn of(value: &[u8]) -> Self {
+    pub(crate) fn of(value: &[u8]) -> Self {
         let value = value.trim_ascii();
         if value.eq_ignore_ascii_case(b"gzip") || value.eq_ignore_ascii_case(b"x-gzip") {
             Self::Gzip

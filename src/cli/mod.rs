@@ -43,6 +43,12 @@ Without a command: wirebench run seed.
 Exit codes: 0 good, 1 a regression or an unmet gate, 2 usage or configuration (nothing was measured),
 3 an invalid measurement, 4 an inconclusive check that counts as a failure, 130 interrupted.";
 
+const CALL_EXIT_CODES: &str = "\
+URLs: xmlrpc+http://HOST:PORT/PATH, zerorpc+tcp://HOST:PORT, grpc+http://HOST:PORT, binary+tcp://HOST:PORT;
+UNIX sockets: grpc+unix:///PATH, binary+unix:///PATH, xmlrpc+unix:///PATH, zerorpc+ipc:///PATH.
+
+Exit codes: 0 answered, 1 the server answered with an error, 2 usage, 3 no answer.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario, print the table, write a report
@@ -58,8 +64,10 @@ enum Command {
     /// Print or write a commented scenario to start from
     Init(init::Arguments),
     /// List what a server offers
+    #[command(after_help = CALL_EXIT_CODES)]
     Inspect(inspect::Arguments),
     /// Make one call; arguments and answer are JSON
+    #[command(after_help = CALL_EXIT_CODES)]
     Call(call::Arguments),
     /// Print the .proto of a scenario's methods
     Proto(proto::Arguments),

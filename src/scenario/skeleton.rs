@@ -150,7 +150,7 @@ fn is_open(ty: &Type) -> bool {
     match ty {
         Type::Any => true,
         Type::List(of) => is_open(of),
-        Type::Struct(fields) => fields.is_empty() || fields.iter().any(|field| is_open(&field.ty)),
+        Type::Struct(fields) => fields.iter().any(|field| is_open(&field.ty)),
         _ => false,
     }
 }

@@ -214,7 +214,7 @@ expect = "type"
     assert_eq!((generator.expect(0), generator.expect(1)), (Expect::Any, Expect::Type));
     assert_eq!(scenario.service().methods[0].method.returns, Type::Any);
     for (from, to, words) in [
-        ("\"tests/data/notes.json\" }\n", "\"tests/data/none.json\" }\n", "cannot read"),
+        ("json_file = \"tests/data/notes.json\"", "json_file = \"none.json\"", "cannot read none.json"),
         ("blob = \"bytes\"", "blob = \"int\"", "value 1: value.blob: expected a whole number"),
         ("returns = \"int\"", "returns = \"any\"", "cannot be checked"),
         ("expect = \"any\"", "expect = \"some\"", "\"equal\" or \"type\" or \"any\""),

@@ -1,4 +1,4 @@
-//! A user's own messages, compiled and carried both ways.
+//! A user's messages against another protobuf implementation, prost-reflect.
 
 use std::sync::Arc;
 

@@ -356,3 +356,61 @@ fn a_scenario_from_nothing_validates_and_runs() {
     let run: Json = serde_json::from_str(&well(folder, &args)).unwrap();
     assert_eq!(run["cells"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn unix_sockets_of_our_own_servers() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path();
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/quick.toml");
+    for (protocol, scheme) in [
+        ("binary-tcp", "binary+unix"),
+        ("grpc", "grpc+unix"),
+        ("grpc-tonic", "grpc-tonic+unix"),
+        ("zerorpc", "zerorpc+ipc"),
+        ("xmlrpc", "xmlrpc+unix"),
+    ] {
+        let socket = folder.join(format!("{protocol}.sock"));
+        let server = Server::ours(scenario, &["--protocol", protocol, "--listen", socket.to_str().unwrap()]);
+        assert_eq!(Path::new(&server.address), socket, "{protocol}");
+        let url = format!("{scheme}://{}", server.address);
+        let called = well(folder, &["call", &url, "upload", r#"["AP8="]"#, "--scenario", scenario]);
+        assert_eq!(called, "null\n", "{protocol}");
+    }
+    let backends = "[backends.grpc]\nprotocol = \"grpc\"\nlisten = \"unix\"\n[backends.binary]\nprotocol = \"binary-tcp\"\nlisten = \"unix\"\n[backends.zerorpc]\nprotocol = \"zerorpc\"\nlisten = \"unix\"\n[backends.pair]\ncodec = \"json\"\ntransport = \"http1\"\nlisten = \"unix\"\n";
+    let text = format!(
+        "name = \"unix\"\n[methods.m]\nparams = {{ a = \"text\" }}\nreturns = {{ echo = \"a\" }}\n{backends}"
+    );
+    std::fs::write(folder.join("unix.toml"), text).unwrap();
+    let args = ["run", "unix.toml", "--rounds", "1", "--calls", "50", "--warmup", "5", "--format", "json"];
+    let run: Json = serde_json::from_str(&well(folder, &args)).unwrap();
+    let cells = run["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 4);
+    for cell in cells {
+        assert_eq!((&cell["calls"], &cell["load"]["socket"]), (&json!(50), &json!("unix")), "{cell:#}");
+    }
+}
+
+#[test]
+fn unix_sockets_of_servers_in_python() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path();
+    if let Some(python) = python(&["grpc", "google.protobuf"]) {
+        let _server = grpc_server(&python, folder);
+        let url = format!("grpc+unix://{}", folder.join("shop.sock").display());
+        let answer = well(folder, &["call", &url, "Store", r#"[{"name": "x"}]"#]);
+        assert!(answer.contains("\"name\":\"x\""), "{answer}");
+        assert!(well(folder, &["inspect", &url]).contains("shop.Orders/Store"));
+    }
+    if let Some(python) = python(&["zerorpc"]) {
+        let socket = folder.join("zerorpc.sock");
+        let _server = Server::script(&python, "own_zerorpc.py", &[&format!("ipc://{}", socket.display())]);
+        let url = format!("zerorpc+ipc://{}", socket.display());
+        assert_eq!(well(folder, &["call", &url, "add", "[2, 3]"]), "5\n");
+        let scenario = format!(
+            "name = \"ipc\"\n[methods.add]\nparams = {{ a = {{ int = {{ value = 1 }} }}, b = {{ int = {{ value = 2 }} }} }}\nreturns = {{ int = {{ value = 3 }} }}\n[backends.z]\nurl = \"{url}\"\n"
+        );
+        std::fs::write(folder.join("ipc.toml"), scenario).unwrap();
+        let cell = run(folder, "ipc.toml");
+        assert_eq!((&cell["wrong_answers"], &cell["load"]["socket"]), (&json!(0), &json!("unix")));
+    }
+}

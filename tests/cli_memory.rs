@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use nix::sys::resource::{UsageWho, getrusage};
 use support::Sandbox;
 
@@ -32,7 +34,7 @@ fn a_run_of_the_seed_scenario_holds_under_64_mib_in_every_process() {
 
 /// The resident peak of a client that makes so many calls to an in-process back end.
 fn client_peak_bytes(calls: &str) -> f64 {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().patient(Duration::from_secs(600));
     let text = "name = \"many\"\n[methods.get]\nreturns = { text = { value = \"right\" } }\n\
                 [load]\nclosed = { concurrency = 1 }\ncalls = 1\nwarmup = { calls = 10 }\nrounds = 1\n\
                 [backends.null]\nprotocol = \"null\"\n";

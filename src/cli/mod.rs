@@ -163,3 +163,17 @@ fn console_size() -> Option<(u16, u16)> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     (size.ws_col > 0).then_some((size.ws_row, size.ws_col))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::whole_story;
+
+    #[test]
+    fn an_error_says_each_cause_once() {
+        let full = || anyhow::anyhow!("the disk is full");
+        assert_eq!(whole_story(&full()), "the disk is full");
+        assert_eq!(whole_story(&full().context("cannot write")), "cannot write: the disk is full");
+        let quoting = full().context("cannot write a.hlog: the disk is full");
+        assert_eq!(whole_story(&quoting), "cannot write a.hlog: the disk is full");
+    }
+}

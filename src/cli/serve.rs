@@ -29,8 +29,8 @@ pub(super) struct Arguments {
     /// A free pair's transport
     #[arg(long, requires = "codec")]
     transport: Option<String>,
-    /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    /// Where to listen: port 0 picks a free one; an absolute path is a UNIX socket
+    #[arg(long, value_name = "HOST:PORT|PATH", default_value = "127.0.0.1:0")]
     listen: String,
     /// Threads that answer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]

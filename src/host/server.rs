@@ -40,7 +40,8 @@ const MISSING_PREFIX: &str = "wirebench-peer: missing ";
 /// What to start as a server.
 #[derive(Debug, Clone)]
 pub enum ServerCommand {
-    /// Our own binary; `{service}` in an argument becomes the path of the service file. It says
+    /// Our own binary; `{service}` in an argument becomes the path of the service file, `{socket}` a
+    /// path for a UNIX socket. It says
     /// where it listens in the first line of its standard output.
     Ours {
         /// Its arguments, as `serve --service-file {service} --protocol grpc --listen 127.0.0.1:0`.
@@ -130,7 +131,11 @@ fn start_ours(
     service: &Path,
     ready: Ready<'_>,
 ) -> Result<(String, Child), HostError> {
-    let args = args.iter().map(|arg| arg.replace("{service}", &service.to_string_lossy()));
+    // Beside the service file, in a folder that nobody else has and that goes with the server.
+    let socket = service.with_file_name("server.sock");
+    let args = args.iter().map(|arg| {
+        arg.replace("{service}", &service.to_string_lossy()).replace("{socket}", &socket.to_string_lossy())
+    });
     let command = ChildSpec {
         env: vec![("WIREBENCH_SERVICE".into(), service.into())],
         cpus: spec.cpus.clone(),

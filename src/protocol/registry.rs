@@ -16,6 +16,8 @@ pub struct Row {
     pub name: &'static str,
     /// The scheme of its URLs.
     pub scheme: &'static str,
+    /// The scheme of its URLs on this machine's UNIX sockets, which ZeroMQ calls `ipc`; `None` without one.
+    pub unix_scheme: Option<&'static str>,
     /// The codec's name.
     pub codec: &'static str,
     /// The transport's name.
@@ -38,6 +40,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "xmlrpc",
         scheme: "xmlrpc+http",
+        unix_scheme: Some("xmlrpc+unix"),
         codec: "xml",
         transport: "http1",
         envelope: xmlrpc::envelope,
@@ -48,6 +51,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "zerorpc",
         scheme: "zerorpc+tcp",
+        unix_scheme: Some("zerorpc+ipc"),
         codec: "msgpack",
         transport: "zmq",
         envelope: zerorpc::envelope,
@@ -58,6 +62,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "grpc",
         scheme: "grpc+http",
+        unix_scheme: Some("grpc+unix"),
         codec: "protobuf",
         transport: "http2",
         envelope: || grpc::envelope(gap::envelope()),
@@ -68,6 +73,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "grpc-tonic",
         scheme: "grpc-tonic+http",
+        unix_scheme: Some("grpc-tonic+unix"),
         codec: "protobuf",
         transport: "http2-tonic",
         envelope: || grpc::envelope(gap::envelope()),
@@ -78,6 +84,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "binary-tcp",
         scheme: "binary+tcp",
+        unix_scheme: Some("binary+unix"),
         codec: "postcard",
         transport: "tcp",
         envelope: gap::envelope,
@@ -88,6 +95,7 @@ pub const NAMED: &[Row] = &[
     Row {
         name: "null",
         scheme: "null",
+        unix_scheme: None,
         codec: "postcard",
         transport: "null",
         envelope: gap::envelope,
@@ -187,12 +195,12 @@ pub fn introspection(protocol: &Protocol) -> Option<Introspect> {
 /// # Errors
 /// No such scheme.
 pub fn by_scheme(scheme: &str) -> Result<Protocol, ProtocolError> {
-    match NAMED.iter().find(|row| row.scheme == scheme) {
+    match NAMED.iter().find(|row| row.scheme == scheme || row.unix_scheme == Some(scheme)) {
         Some(row) => named(row.name, false),
         None => Err(ProtocolError::Unknown {
             what: "scheme",
             name: scheme.into(),
-            allowed: names(NAMED.iter().map(|row| row.scheme)),
+            allowed: names(NAMED.iter().flat_map(|row| [Some(row.scheme), row.unix_scheme]).flatten()),
         }),
     }
 }

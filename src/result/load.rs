@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement};
+pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Listen, Placement};
 
 /// When calls become due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -105,6 +105,9 @@ pub struct LoadRecord {
     pub warmup_ms: Option<u64>,
     /// Calls of the warm-up, where their number ends it.
     pub warmup_calls: Option<u64>,
+    /// TCP or UNIX sockets; null where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<Listen>,
     /// The payload size of this load point in bytes, where the sweep sets it.
     pub payload_bytes: Option<u64>,
 }

@@ -87,3 +87,15 @@ named_choice! {
         Spin = "spin",
     }
 }
+
+named_choice! {
+    /// The sockets beneath a transport.
+    #[derive(Default)]
+    Listen {
+        /// A port of this machine.
+        #[default]
+        Tcp = "tcp",
+        /// A socket in the file system.
+        Unix = "unix",
+    }
+}

@@ -28,7 +28,10 @@ impl Catalogue for Registry {
     }
 
     fn schemes(&self) -> Vec<(&str, &str)> {
-        registry::NAMED.iter().map(|row| (row.scheme, row.name)).collect()
+        let schemes = |row: &'static registry::Row| {
+            [Some(row.scheme), row.unix_scheme].into_iter().flatten().map(|scheme| (scheme, row.name))
+        };
+        registry::NAMED.iter().flat_map(schemes).collect()
     }
 
     fn max_in_flight(&self, kind: &BackendKind) -> u32 {

@@ -2,6 +2,7 @@
 
 use crate::analysis::CellDescription;
 use crate::result::{LoadModel, LoadRecord, WriteBatch};
+use crate::rpc::Listen;
 use crate::scenario::{self, Amount};
 
 use super::plan::Cell;
@@ -48,6 +49,18 @@ fn implementation(cell: &Cell) -> Option<String> {
     }
 }
 
+/// What lies beneath the transport; the null transport has nothing.
+fn socket(cell: &Cell) -> Option<Listen> {
+    if cell.protocol.transport.name() == crate::transport::NULL {
+        return None;
+    }
+    Some(match &cell.backend.hosting {
+        scenario::Hosting::External(url) if url.address.starts_with('/') => Listen::Unix,
+        scenario::Hosting::External(_) => Listen::Tcp,
+        scenario::Hosting::Subprocess | scenario::Hosting::InProcess => cell.backend.listen,
+    })
+}
+
 fn load(cell: &Cell) -> LoadRecord {
     let load = &cell.point.load;
     let ms = |ns: u64| ns / 1_000_000;
@@ -91,6 +104,7 @@ fn load(cell: &Cell) -> LoadRecord {
         duration_ms: duration_ms(load.length),
         warmup_ms: duration_ms(load.warmup),
         warmup_calls: calls(load.warmup),
+        socket: socket(cell),
         payload_bytes: cell.point.payload_bytes,
     }
 }

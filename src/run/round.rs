@@ -11,7 +11,7 @@ use crate::host::server::{self, READY_TIMEOUT, RunningServer, ServerCommand, Ser
 use crate::host::{Child, ChildSpec, HostError, own_binary};
 use crate::protocol::OneCall;
 use crate::result::RoundResult;
-use crate::rpc::{CallError, Service, to_json};
+use crate::rpc::{CallError, Listen, Service, to_json};
 use crate::scenario::{Amount, Generator, Hosting, LoadModel};
 use crate::transport;
 
@@ -206,7 +206,7 @@ fn serve_arguments(cell: &Cell, log: Option<&Path>) -> Vec<String> {
             add("--transport", cell.protocol.transport.name());
         }
     }
-    add("--listen", "127.0.0.1:0");
+    add("--listen", if cell.backend.listen == Listen::Unix { "{socket}" } else { "127.0.0.1:0" });
     add("--write-batch", &cell.write_batch.to_string());
     add("--threads", &cell.server_threads.to_string());
     add("--idle", cell.point.load.idle.name());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rpc::named_choice;
+pub use crate::rpc::Listen;
 
 /// A server under test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,18 +43,6 @@ pub struct ProtoFiles {
     pub include: Vec<PathBuf>,
     /// What it was compiled to when the run was planned, in base64: client processes read no files.
     pub compiled: Option<String>,
-}
-
-named_choice! {
-    /// What one of our own servers listens on.
-    #[derive(Default)]
-    Listen {
-        /// A port of this machine.
-        #[default]
-        Tcp = "tcp",
-        /// A socket in the file system.
-        Unix = "unix",
-    }
 }
 
 /// Which protocol a back end speaks.

@@ -201,3 +201,73 @@ fn quoted(text: &str) -> String {
 fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::tests::Fixed;
+    use crate::scenario::{Expect, Returns, Scenario};
+
+    fn method(name: &str, params: Option<Vec<Field>>, returns: Type) -> SkeletonMethod {
+        SkeletonMethod {
+            name: name.into(),
+            params,
+            returns,
+            streams: false,
+            obstacle: None,
+            samples: Vec::new(),
+            help: String::new(),
+        }
+    }
+
+    fn skeleton(methods: Vec<SkeletonMethod>) -> Skeleton {
+        Skeleton {
+            name: "a \"name\"".into(),
+            url: "grpc+http://127.0.0.1:1".into(),
+            backend_lines: vec!["proto = \"a.proto\"".into()],
+            methods,
+            notes: vec!["two\nlines".into()],
+        }
+    }
+
+    #[test]
+    fn whatever_a_server_says_becomes_a_valid_scenario() {
+        let nested = Type::Struct(vec![
+            Field::new("color", Type::Text),
+            Field::new("odd.name", Type::List(Box::new(Type::Float))),
+            Field::new("nothing", Type::Struct(vec![])),
+        ]);
+        let mut typed = method("store.it", Some(vec![Field::new("order", nested.clone())]), nested);
+        typed.samples.push(("params.order.color".into(), Value::Text("RED \\ \"".into())));
+        typed.help = "first\nsecond\u{7}\n\nthird\nfourth".into();
+        typed.streams = true;
+        let obstacle =
+            SkeletonMethod { obstacle: Some("it streams\n[oops]".into()), ..method("up", None, Type::Nil) };
+        let skeleton = skeleton(vec![
+            typed,
+            method("silent", None, Type::Any),
+            method("half", Some(vec![Field::new("a", Type::Any)]), Type::List(Box::new(Type::Any))),
+            method("no spaces, please", None, Type::Nil),
+            obstacle,
+        ]);
+        let text = skeleton.to_toml();
+        let scenario = Scenario::parse("s.toml", &text, &Fixed).unwrap_or_else(|error| panic!("{error}"));
+        let names: Vec<&str> = scenario.methods.iter().map(|method| &*method.name).collect();
+        assert_eq!(names, ["store.it", "silent", "half"]);
+        assert_eq!(scenario.methods[0].expect, Expect::Type);
+        assert_eq!(scenario.methods[1].returns, Returns::Open);
+        assert!(text.contains("# up is left out: it streams [oops]."), "{text}");
+        // A method whose arguments nobody told is there, but not called.
+        assert!(text.contains("silent = 0") && text.contains("half = 1"), "{text}");
+    }
+
+    #[test]
+    fn a_server_without_methods_gives_no_scenario() {
+        assert!(!skeleton(vec![method("not a name", None, Type::Nil)]).is_callable());
+    }
+
+    #[test]
+    fn the_scenario_from_nothing_is_valid() {
+        assert!(Scenario::parse("init.toml", INIT, &Fixed).is_ok());
+    }
+}

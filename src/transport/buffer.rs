@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::TransportError;
+use super::socket::Socket;
 
 const READ_BYTES: usize = 64 << 10;
 
@@ -42,7 +42,7 @@ impl ReadBuffer {
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        stream: &mut TcpStream,
+        stream: &mut Socket,
     ) -> Poll<Result<bool, TransportError>> {
         if self.end == self.bytes.len() {
             if self.start > 0 {
@@ -86,7 +86,7 @@ impl WriteBuffer {
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        stream: &mut TcpStream,
+        stream: &mut Socket,
     ) -> Result<(), TransportError> {
         while self.written < self.bytes.len() {
             match Pin::new(&mut *stream).poll_write(cx, &self.bytes[self.written..]) {

@@ -1,8 +1,9 @@
-//! Opens TCP connections, beneath every transport but ZeroMQ, and stamps each step.
+//! Opens TCP and UNIX connections, beneath every transport but ZeroMQ, and stamps each step.
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::TransportError;
+use super::socket::{Socket, is_path};
 use crate::clock::now_ns;
 
 /// How long the steps of opening a connection took, in nanoseconds.
@@ -16,18 +17,17 @@ pub struct Opening {
     pub handshake_ns: u64,
 }
 
-/// The socket options of every transport, those that the zeromq crate sets: no delay for small
-/// messages. (Its 4 MiB socket buffers are what Linux grows to by itself.)
-pub(crate) fn set_options(stream: &TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)
-}
-
-/// Opens a connection to `host:port`.
-pub(crate) async fn connect(target: &str) -> Result<(TcpStream, Opening), TransportError> {
+/// Opens a connection to `host:port`, or to the path of a UNIX socket.
+pub(crate) async fn connect(target: &str) -> Result<(Socket, Opening), TransportError> {
     let failed =
         |error: std::io::Error| TransportError::Connect { target: target.into(), reason: error.to_string() };
     let mut opening = Opening::default();
     let begun_ns = now_ns();
+    if is_path(target) {
+        let stream = UnixStream::connect(target).await.map_err(failed)?;
+        opening.connect_ns = now_ns().saturating_sub(begun_ns);
+        return Ok((Socket::Unix(stream), opening));
+    }
     let addresses: Vec<std::net::SocketAddr> = match target.parse() {
         Ok(address) => vec![address],
         Err(_) => {
@@ -37,8 +37,8 @@ pub(crate) async fn connect(target: &str) -> Result<(TcpStream, Opening), Transp
         }
     };
     let resolved_ns = now_ns();
-    let stream = TcpStream::connect(&addresses[..]).await.map_err(failed)?;
-    set_options(&stream).map_err(failed)?;
+    let stream = Socket::Tcp(TcpStream::connect(&addresses[..]).await.map_err(failed)?);
+    stream.set_options().map_err(failed)?;
     opening.connect_ns = now_ns().saturating_sub(resolved_ns);
     Ok((stream, opening))
 }

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::Traffic;
+use super::socket::Socket;
 
 /// The counters of one socket.
 #[derive(Debug, Default)]
@@ -44,12 +44,12 @@ impl Counters {
 /// The socket.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    stream: TcpStream,
+    stream: Socket,
     counters: Arc<Counters>,
 }
 
 impl Counted {
-    pub(crate) fn new(stream: TcpStream, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(stream: Socket, counters: Arc<Counters>) -> Self {
         Self { stream, counters }
     }
 

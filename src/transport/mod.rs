@@ -19,6 +19,7 @@ mod http1;
 mod http2;
 mod listener;
 mod null;
+mod socket;
 mod tcp;
 #[cfg(test)]
 mod testing;
@@ -129,14 +130,14 @@ pub trait Transport: Debug + Send + Sync {
         false
     }
 
-    /// Opens a connection to `target` (`host:port`).
+    /// Opens a connection to `target`: `host:port`, or the path of a UNIX socket.
     fn connect<'a>(
         &'a self,
         target: &'a str,
         wiring: Arc<Wiring>,
     ) -> LocalFuture<'a, Result<Box<dyn Connection>, TransportError>>;
 
-    /// Listens on `address` (`host:port`; port 0 picks a free one).
+    /// Listens on `address`: `host:port` (port 0 picks a free one), or the path of a UNIX socket.
     fn bind<'a>(
         &'a self,
         address: &'a str,
@@ -271,7 +272,7 @@ pub struct Traffic {
 
 /// A server that listens.
 pub trait Server {
-    /// Where (`host:port`, with the real port).
+    /// Where: `host:port` with the real port, or the path of a UNIX socket.
     fn address(&self) -> String;
 
     /// Serves until it fails; dropping the future ends it.

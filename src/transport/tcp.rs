@@ -8,9 +8,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::net::{TcpListener, TcpStream};
-
 use super::buffer::{ReadBuffer, WriteBuffer};
+use super::socket::{Listener, Socket};
 use super::{
     Carries, Connection, Delivery, Handler, HandlerFactory, Incoming, LocalFuture, Opening, Outgoing,
     Replies, ReplyTo, Server, Status, Traffic, Transport, TransportError, Wiring, connector, listener,
@@ -66,7 +65,7 @@ impl Transport for Tcp {
     ) -> LocalFuture<'a, Result<Box<dyn Server>, TransportError>> {
         Box::pin(async move {
             let (listener, local) = listener::bind(address).await?;
-            Ok(Box::new(TcpServer { listener, address: local.to_string(), wiring }) as Box<dyn Server>)
+            Ok(Box::new(TcpServer { listener, address: local, wiring }) as Box<dyn Server>)
         })
     }
 }
@@ -102,7 +101,7 @@ fn split_frame(
 }
 
 struct TcpConnection {
-    stream: TcpStream,
+    stream: Socket,
     read: ReadBuffer,
     write: WriteBuffer,
     max_bytes: usize,
@@ -165,7 +164,7 @@ impl Connection for TcpConnection {
 }
 
 struct TcpServer {
-    listener: TcpListener,
+    listener: Listener,
     address: String,
     wiring: Arc<Wiring>,
 }
@@ -199,7 +198,7 @@ impl Server for TcpServer {
 
 /// One connection of a server.
 struct Peer {
-    stream: TcpStream,
+    stream: Socket,
     read: ReadBuffer,
     replies: FrameReplies,
     handler: Box<dyn Handler>,

@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use zeromq::{DealerSocket, RouterSocket, Socket, SocketOptions, ZmqError};
 
+use super::socket::{Listener, is_path};
 use super::{Carries, Connection, LocalFuture, Opening, Server, Transport, TransportError, Wiring};
 use super::{connector, listener};
 use crate::clock::now_ns;
@@ -93,10 +94,20 @@ impl Transport for Zmq {
         Box::pin(async move {
             let failed = |reason: String| TransportError::Bind { address: address.to_owned(), reason };
             let (listener, local) = listener::bind(address).await?;
-            let listener = listener.into_std().map_err(|error| failed(error.to_string()))?;
             let mut socket = RouterSocket::new();
             let monitor = socket.monitor();
-            socket.bind_listener(listener).await.map_err(|error| failed(error.to_string()))?;
+            match listener {
+                Listener::Tcp(listener) => {
+                    let listener = listener.into_std().map_err(|error| failed(error.to_string()))?;
+                    socket.bind_listener(listener).await.map(drop)
+                }
+                // The crate takes no UNIX listener; the path is free now.
+                Listener::Unix(listener, unlinked) => {
+                    drop((listener, unlinked));
+                    socket.bind(&format!("ipc://{address}")).await.map(drop)
+                }
+            }
+            .map_err(|error| failed(error.to_string()))?;
             let server = server::Listening::new(socket, Box::pin(monitor), local, wiring);
             Ok(Box::new(server) as Box<dyn Server>)
         })
@@ -106,7 +117,8 @@ impl Transport for Zmq {
 /// Connects the socket; fails as soon as plain TCP would.
 async fn open(socket: &mut DealerSocket, target: &str) -> Result<(), TransportError> {
     let failed = |reason: String| TransportError::Connect { target: target.into(), reason };
-    let endpoint = format!("tcp://{target}");
+    let scheme = if is_path(target) { "ipc" } else { "tcp" };
+    let endpoint = format!("{scheme}://{target}");
     let mut connecting = socket.connect(&endpoint);
     let outcome = match tokio::time::timeout(PROBE_AFTER, &mut connecting).await {
         Ok(outcome) => outcome,

@@ -29,6 +29,7 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Sandbox {
     folder: tempfile::TempDir,
     marker: String,
+    patience: Duration,
 }
 
 /// How a command ended.
@@ -80,7 +81,13 @@ impl Sandbox {
         let folder = tempfile::Builder::new().prefix("wirebench-test-").tempdir().unwrap();
         std::fs::create_dir(folder.path().join("tmp")).unwrap();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { folder, marker: format!("{}-{number}", std::process::id()) }
+        Self { folder, marker: format!("{}-{number}", std::process::id()), patience: PATIENCE }
+    }
+
+    /// Waits so long for a command to end.
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// A path in the folder.
@@ -116,7 +123,7 @@ impl Sandbox {
 
     /// Runs `wirebench` to its end.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
-        finish(self.wirebench(arguments))
+        finish_within(self.wirebench(arguments), self.patience)
     }
 
     /// Runs `wirebench run` with these arguments and `--out`, which must come out well.
@@ -268,7 +275,12 @@ impl Drop for Running<'_> {
 /// Runs a command to its end.
 #[track_caller]
 pub fn finish(command: Command) -> Ended {
-    let output = assert_cmd::Command::from_std(command).timeout(PATIENCE).output().unwrap();
+    finish_within(command, PATIENCE)
+}
+
+#[track_caller]
+fn finish_within(command: Command, patience: Duration) -> Ended {
+    let output = assert_cmd::Command::from_std(command).timeout(patience).output().unwrap();
     Ended {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

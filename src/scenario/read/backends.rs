@@ -86,6 +86,11 @@ fn read_proto(section: &Section<'_>) -> Read<Option<ProtoFiles>> {
 fn read_listen(section: &Section<'_>) -> Read<Listen> {
     let Some(node) = section.get("listen") else { return Ok(Listen::default()) };
     let listen = Listen::from_name(node.choice()?).unwrap_or_default();
+    if section.get("hosting").is_some_and(|hosting| hosting.choice() == Ok("in-process"))
+        && listen != Listen::Tcp
+    {
+        return Err(node.problem("a server within the client listens on TCP").with_help("remove `listen`"));
+    }
     if section.get("command").is_some() && listen != Listen::Tcp {
         return Err(node
             .problem("a command is told a host and a port")

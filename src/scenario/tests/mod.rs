@@ -1,6 +1,7 @@
 //! Tests of the whole: files to scenarios to calls.
 
 use super::*;
+use crate::rpc::{Type, Value};
 
 mod errors;
 mod generator;
@@ -27,6 +28,7 @@ impl Catalogue for Fixed {
             ("xmlrpc+http", "xmlrpc"),
             ("zerorpc+tcp", "zerorpc"),
             ("grpc+http", "grpc"),
+            ("grpc+unix", "grpc"),
             ("binary+tcp", "binary-tcp"),
         ]
     }
@@ -180,5 +182,44 @@ fn every_shipped_scenario_is_embedded_under_its_file_name() {
     for scenario in embedded::SCENARIOS {
         assert_eq!(parse(scenario.text).file_stem, scenario.name);
         assert_eq!(embedded::find(scenario.name), Some(scenario));
+    }
+}
+
+#[test]
+fn values_of_the_users_own_are_drawn_and_checked_as_asked() {
+    let methods = r#"
+[methods.m]
+params = { note = { json_file = { path = "tests/data/notes.json", type = { struct = { title = "text", body = "text", blob = "bytes" } } } },
+           plain = { json_file = "tests/data/notes.json" } }
+expect = "any"
+[methods.n]
+returns = "int"
+expect = "type"
+"#;
+    let text = format!("name = \"x\"\n{methods}[backends.b]\nprotocol = \"grpc\"\n");
+    let scenario = parse(&text);
+    assert_eq!(scenario.methods[0].returns, Returns::Open);
+    let generator = Generator::new(&scenario.workload(None));
+    assert!(generator.variants(0) > 1);
+    let titles: std::collections::BTreeSet<String> = (0..generator.variants(0))
+        .map(|variant| match &generator.arguments(0, variant)[0] {
+            Value::Struct(fields) => {
+                assert!(matches!(fields[2].1, Value::Bytes(_)), "{fields:?}");
+                format!("{:?}", fields[0].1)
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(titles.len(), 2);
+    assert_eq!((generator.expect(0), generator.expect(1)), (Expect::Any, Expect::Type));
+    assert_eq!(scenario.service().methods[0].method.returns, Type::Any);
+    for (from, to, words) in [
+        ("\"tests/data/notes.json\" }\n", "\"tests/data/none.json\" }\n", "cannot read"),
+        ("blob = \"bytes\"", "blob = \"int\"", "value 1: value.blob: expected a whole number"),
+        ("returns = \"int\"", "returns = \"any\"", "cannot be checked"),
+        ("expect = \"any\"", "expect = \"some\"", "\"equal\" or \"type\" or \"any\""),
+    ] {
+        let error = Scenario::parse("x.toml", &text.replacen(from, to, 1), &Fixed).unwrap_err();
+        assert!(error.to_string().contains(words), "{to}: {error}");
     }
 }

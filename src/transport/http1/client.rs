@@ -6,9 +6,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::response::Reader;
+use crate::transport::socket::{Socket, authority};
 use crate::transport::{
     Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring,
 };
@@ -21,7 +21,7 @@ const COPY_BYTES: usize = 4096;
 const READ_BYTES: usize = 64 << 10;
 
 pub(super) struct Client {
-    stream: TcpStream,
+    stream: Socket,
     opening: Opening,
     /// The constant part of each method's head, up to the value of `Content-Length`.
     heads: Vec<Vec<u8>>,
@@ -40,10 +40,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, opening: Opening, target: &str, wiring: &Wiring) -> Self {
+    pub(super) fn new(stream: Socket, opening: Opening, target: &str, wiring: &Wiring) -> Self {
+        let host = authority(target);
         let constant = |path: &String| {
             format!(
-                "POST {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: wirebench\r\nContent-Type: {}\r\nContent-Length: ",
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wirebench\r\nContent-Type: {}\r\nContent-Length: ",
                 wiring.media_type
             )
             .into_bytes()

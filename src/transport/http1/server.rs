@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,10 +15,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming as RequestBody};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::clock::now_ns;
 use crate::transport::gzip::{self, Coding, GzipError};
+use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
     Handler, HandlerFactory, Incoming, LocalFuture, Replies, ReplyTo, Server, Status, StatusKind,
@@ -36,14 +35,14 @@ const PACK_BEYOND_BYTES: usize = 1400;
 const CHUNK_BYTES: usize = 64 << 10;
 
 pub(super) struct Http1Server {
-    pub(super) listener: TcpListener,
-    pub(super) local: SocketAddr,
+    pub(super) listener: Listener,
+    pub(super) local: String,
     pub(super) wiring: Arc<Wiring>,
 }
 
 impl Server for Http1Server {
     fn address(&self) -> String {
-        self.local.to_string()
+        self.local.clone()
     }
 
     fn run(self: Box<Self>, handlers: HandlerFactory) -> LocalFuture<'static, TransportError> {
@@ -57,7 +56,7 @@ impl Server for Http1Server {
 }
 
 /// Serves one connection until either end closes it.
-async fn serve(stream: TcpStream, session: Rc<RefCell<Session>>) {
+async fn serve(stream: Socket, session: Rc<RefCell<Session>>) {
     let service = hyper::service::service_fn(|request| answer(Rc::clone(&session), request));
     // Half-closed connections count as closed: only so does hyper notice a client that gave up, and
     // drop its call.

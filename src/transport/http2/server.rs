@@ -3,14 +3,12 @@
 //! Answering between two accepts would be one write per reply.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::RecvStream;
 use http::Request;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{Answers, KEPT_BYTES, Refusal};
 use super::framing::{self, Framed, FramingError};
@@ -18,20 +16,21 @@ use super::wakeups::Wakeups;
 use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
 use crate::transport::grpc::{self, Encoding, MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
     Handler, HandlerFactory, Incoming, LocalFuture, Replies, Server, Status, TransportError, Wiring, listener,
 };
 
 pub(super) struct Http2Server {
-    pub(super) listener: TcpListener,
-    pub(super) local: SocketAddr,
+    pub(super) listener: Listener,
+    pub(super) local: String,
     pub(super) wiring: Arc<Wiring>,
 }
 
 impl Server for Http2Server {
     fn address(&self) -> String {
-        self.local.to_string()
+        self.local.clone()
     }
 
     fn run(self: Box<Self>, handlers: HandlerFactory) -> LocalFuture<'static, TransportError> {
@@ -45,7 +44,7 @@ impl Server for Http2Server {
 
 /// Serves one connection until either end closes it. A client that goes away or does not speak
 /// HTTP/2 is its own affair.
-async fn serve(stream: TcpStream, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
+async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
     let handshake = h2::server::Builder::new()
         .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
@@ -77,7 +76,7 @@ async fn serve(stream: TcpStream, handler: Box<dyn Handler>, wiring: Arc<Wiring>
 
 /// A connection being served.
 struct Serving {
-    connection: h2::server::Connection<TcpStream, Framed>,
+    connection: h2::server::Connection<Socket, Framed>,
     handler: Box<dyn Handler>,
     answers: Answers,
     wiring: Arc<Wiring>,

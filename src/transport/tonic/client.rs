@@ -16,7 +16,6 @@ use futures_util::stream::FuturesUnordered;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
@@ -26,6 +25,7 @@ use super::codec::RawCodec;
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::socket::{Socket, authority};
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Status, Traffic, TransportError, Wiring};
 
 type Call = Pin<Box<dyn Future<Output = Result<(), Aborted>>>>;
@@ -70,7 +70,7 @@ impl tower_service::Service<Uri> for Once {
 
 impl Client {
     pub(super) async fn open(
-        stream: TcpStream,
+        stream: Socket,
         mut opening: Opening,
         target: &str,
         wiring: &Wiring,
@@ -87,7 +87,7 @@ impl Client {
         let paths = wiring.paths.iter().map(path).collect::<Result<_, _>>()?;
         let counters = Arc::<Counters>::default();
         let begun_ns = now_ns();
-        let channel = Endpoint::from_shared(format!("http://{target}"))
+        let channel = Endpoint::from_shared(format!("http://{}", authority(target)))
             .and_then(|endpoint| endpoint.user_agent("wirebench"))
             .map_err(failed)?
             .initial_stream_window_size(WINDOW_BYTES)

@@ -2,13 +2,11 @@
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, poll_fn, ready};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::net::{TcpListener, TcpStream};
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
@@ -20,18 +18,19 @@ use super::session::{Conversation, Reply, Session};
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
+use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{Handler, HandlerFactory, LocalFuture, Server, TransportError, Wiring, listener};
 
 pub(super) struct TonicServer {
-    pub(super) listener: TcpListener,
-    pub(super) local: SocketAddr,
+    pub(super) listener: Listener,
+    pub(super) local: String,
     pub(super) wiring: Arc<Wiring>,
 }
 
 impl Server for TonicServer {
     fn address(&self) -> String {
-        self.local.to_string()
+        self.local.clone()
     }
 
     fn run(self: Box<Self>, handlers: HandlerFactory) -> LocalFuture<'static, TransportError> {
@@ -44,7 +43,7 @@ impl Server for TonicServer {
 }
 
 /// Serves one connection until either end closes it.
-async fn serve(stream: TcpStream, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
+async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
     let session = Session::new(handler);
     let counters = Arc::<Counters>::default();
     let stream = Counted::new(stream, Arc::clone(&counters));

@@ -1,6 +1,5 @@
 //! The server's end: a ROUTER with one handler for all its peers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -24,24 +23,19 @@ const LONGEST_TURN: usize = 512;
 pub(super) struct Listening {
     socket: RouterSocket,
     monitor: Monitor,
-    local: SocketAddr,
+    local: String,
     wiring: Arc<Wiring>,
 }
 
 impl Listening {
-    pub(super) fn new(
-        socket: RouterSocket,
-        monitor: Monitor,
-        local: SocketAddr,
-        wiring: Arc<Wiring>,
-    ) -> Self {
+    pub(super) fn new(socket: RouterSocket, monitor: Monitor, local: String, wiring: Arc<Wiring>) -> Self {
         Self { socket, monitor, local, wiring }
     }
 }
 
 impl Server for Listening {
     fn address(&self) -> String {
-        self.local.to_string()
+        self.local.clone()
     }
 
     fn run(self: Box<Self>, handlers: HandlerFactory) -> LocalFuture<'static, TransportError> {

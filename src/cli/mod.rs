@@ -4,6 +4,7 @@
 mod call;
 mod client;
 mod completions;
+mod doctor;
 mod init;
 mod inspect;
 mod load_options;
@@ -61,6 +62,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Prove the measuring on this machine against known truths
     Selftest(selftest::Arguments),
+    /// Say what on this machine will disturb a measurement
+    Doctor(doctor::Arguments),
     /// Print or write a commented scenario to start from
     Init(init::Arguments),
     /// List what a server offers
@@ -94,6 +97,7 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
         Command::Selftest(arguments) => selftest::main(&arguments),
+        Command::Doctor(arguments) => doctor::main(&arguments),
         Command::Init(arguments) => init::main(&arguments),
         Command::Inspect(arguments) => inspect::main(&arguments),
         Command::Call(arguments) => call::main(&arguments),

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+
 use super::describe::describe;
 use super::interrupt::Interrupt;
 use super::missing::{look_for_commands, skipped_for, start_optional_ones};
 use super::plan::{Cell, Plan};
 use super::round::{FinishedRound, RoundError, run_round};
 use crate::analysis::{self, Limits, Outcome, RoundInput, cell_from_rounds, evaluate_gates};
+use crate::host::disturbance::Snapshot;
 use crate::host::{self, HostError};
 use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
@@ -122,6 +126,7 @@ pub fn execute(
     if let Some(cell) = plan.cells.first() {
         let _ = host::placement::pin_self(&cell.cpus.harness);
     }
+    let before = (Snapshot::take(), processor_time_ns());
     for (order, &(index, round)) in plan.order.iter().enumerate() {
         if interrupt.is_set() {
             break;
@@ -168,6 +173,7 @@ pub fn execute(
         run.interrupted = true;
         store.write_run(&run).map_err(lost(&dir))?;
     }
+    run.environment.warnings.extend(disturbed(before));
     run.interrupted = interrupt.is_set();
     assemble(&mut run, plan, &tried, &skipped, None);
     store.write_run(&run).map_err(lost(&dir))?;
@@ -177,6 +183,22 @@ pub fn execute(
 
 fn lost(dir: &Path) -> impl FnOnce(StoreError) -> RunError {
     |source| RunError::Lost { dir: dir.to_owned(), source }
+}
+
+/// What others did on the machine while the rounds ran, where it is worth a word.
+fn disturbed((before, own_before_ns): (Option<Snapshot>, u64)) -> Option<String> {
+    let own_ns = processor_time_ns().saturating_sub(own_before_ns);
+    let seen = before?.until(&Snapshot::take()?, own_ns);
+    seen.is_notable().then(|| format!("while the rounds ran, {seen}"))
+}
+
+/// The processor time of this process and of every child that has ended.
+fn processor_time_ns() -> u64 {
+    let used = |who| {
+        let usage = getrusage(who).ok()?;
+        u64::try_from((usage.user_time() + usage.system_time()).num_nanoseconds()).ok()
+    };
+    [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].into_iter().filter_map(used).sum()
 }
 
 /// The name of a cell for people.

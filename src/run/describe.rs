@@ -40,7 +40,9 @@ fn implementation(cell: &Cell) -> Option<String> {
         (scenario::Hosting::External(_), _) => None,
         (_, None) => Some(OURS.to_owned()),
         (_, Some(argv)) => {
-            let shown = argv.iter().take_while(|word| !word.starts_with("--")).map(|word| {
+            let is_address = |word: &&String| !["{host}", "{port}", "{service}"].contains(&word.as_str());
+            let named = argv.iter().take_while(|word| !word.starts_with("--")).filter(is_address);
+            let shown = named.map(|word| {
                 let name = word.rsplit('/').next().unwrap_or(word);
                 name.trim_matches(['{', '}'])
             });

@@ -236,7 +236,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         schema_version: SCHEMA_VERSION,
         wirebench: Versions {
             version: env!("CARGO_PKG_VERSION").into(),
-            git: option_env!("WIREBENCH_GIT").map(str::to_owned),
+            git: option_env!("WIREBENCH_GIT").filter(|git| !git.is_empty()).map(str::to_owned),
         },
         started_at: rfc3339_ms(started_ms),
         seed: plan.scenario.seed,

@@ -161,7 +161,7 @@ fn our_client(pair: Pair, name: &str) {
         assert_eq!(client.call("nothing", &[]), Ok(Value::Nil));
         assert_eq!(client.call("second", &[Value::Int(1), text("two")]), Ok(text("two")));
     });
-    pair.proves("server streaming: 10,000 items; a status in the middle of a stream", || {
+    pair.proves("server streaming: 10,000 items, and a status in the middle of a stream", || {
         let feed = client.submit("feed", &[text("an item")]).unwrap();
         let mut items = 0;
         client

@@ -74,7 +74,7 @@ def many():
 
 @check
 def streams():
-    """server streaming: 10,000 items; a stream that the client gives up"""
+    """server streaming: 10,000 items, and a stream that the client gives up"""
     items = [item.value for item in STUB.feed(pb2.FeedRequest(item="an item"))]
     same((len(items), set(items)), (10_000, {"an item"}))
     endless = STUB.endless(pb2.EndlessRequest())
@@ -143,7 +143,7 @@ def limits():
 
 @check
 def gzip():
-    """gzip: compressed requests; deflate is refused (UNIMPLEMENTED)"""
+    """gzip: compressed requests, while deflate is refused (UNIMPLEMENTED)"""
     data = b"wirebench " * 10_000
     for _ in range(3):
         same(STUB.blob(pb2.BlobRequest(data=data), compression=grpc.Compression.Gzip).value, data)
@@ -154,7 +154,7 @@ def gzip():
 
 @check
 def reflection():
-    """reflection v1 and v1alpha: services, files by name and symbol; a call from reflection alone"""
+    """reflection v1 and v1alpha: services, files by name and symbol, and a call from reflection alone"""
     database = ProtoReflectionDescriptorDatabase(CHANNEL)
     services = database.get_services()
     for name in [SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"]:

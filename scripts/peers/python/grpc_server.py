@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""grpcio's server, serving the service of WIREBENCH_SERVICE with messages built at start."""
+"""grpcio's server, serving the service of WIREBENCH_SERVICE with messages built at start.
+
+Where grpcio-reflection and grpcio-health-checking are installed, it tells what it offers."""
 
 import signal
 import socket
@@ -15,13 +17,19 @@ try:
 except ImportError as error:
     service.missing_package(error, "grpcio==1.85.1 protobuf==7.36.2")
 
+try:
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    from grpc_reflection.v1alpha import reflection
+except ImportError:
+    reflection = None
+
 # As many as grpcio's own examples have; calls that sleep hold a thread each.
 THREADS = 10
 THREADS_WHERE_CALLS_SLEEP = 256
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
-def answerer(method, response_class):
+def answerer(method, request_class, response_class):
     """A function from the request message to the response message."""
     struct = method.returns.name == "struct"
     if method.tagged_answer is not None:
@@ -34,18 +42,18 @@ def answerer(method, response_class):
         elif method.returns.name != "nil":
             grpc_messages.fill(response, [method.returns], [method.tagged_answer])
         return lambda request: response
-    name = "f%d" % (method.echo + 1)
+    name = grpc_messages.name_of(request_class, method.echo + 1)
     if struct:
         return lambda request: getattr(request, name)
     if method.returns.name == "nil":
         return lambda request: response_class()
-    return lambda request: response_class(f1=getattr(request, name))
+    return lambda request: response_class(value=getattr(request, name))
 
 
 def handler(served, method, messages, request_name, response_name):
     request_class = messages.class_of(request_name)
     response_class = messages.class_of(response_name)
-    answer = answerer(method, response_class)
+    answer = answerer(method, request_class, response_class)
 
     def pause(context):
         try:
@@ -74,16 +82,30 @@ def handler(served, method, messages, request_name, response_name):
     )
 
 
-def handlers(served):
+def add_methods(server, served):
+    """Adds the service and, where it can be described, what it tells about itself."""
     messages = grpc_messages.Messages()
     names = [
-        (method, messages.message([of for _, of in method.params]), messages.response(method.returns))
+        (method, messages.message(method.params), messages.response(method.returns))
         for method in served.methods
     ]
-    return {
+    is_described = messages.describe(
+        served.name,
+        [(method.name, request, response, method.items is not None) for method, request, response in names],
+    )
+    handlers = {
         method.name: handler(served, method, messages, request, response)
         for method, request, response in names
     }
+    path = grpc_messages.PACKAGE + "." + served.name
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(path, handlers),))
+    if reflection is None or not is_described or messages.pool is None:
+        return
+    checker = health.HealthServicer()
+    for name in ("", path):
+        checker.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checker, server)
+    reflection.enable_server_reflection([path], server, pool=messages.pool)
 
 
 def why_not(host, port):
@@ -114,8 +136,7 @@ def main():
             ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
         ],
     )
-    path = "wirebench." + served.name
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(path, handlers(served)),))
+    add_methods(server, served)
     address = "[%s]" % args.host if ":" in args.host else args.host
     try:
         port = server.add_insecure_port("%s:%d" % (address, args.port))

@@ -67,7 +67,7 @@ WIRE = {
 }
 
 
-def service(names, streams):
+def service(names, streams, service_name="all types"):
     methods = {}
     for name in names:
         shared = {"returns": TYPES[name], "service_time": None, "fail_rate": 0.0}
@@ -79,15 +79,15 @@ def service(names, streams):
     methods["busy"] = dict(plain, service_time={"uniform_ns": [50000000, 60000000], "how": "busy"})
     if streams:
         methods["feed"] = dict(plain, stream={"items": 250})
-    return {"service": "all types", "seed": 42, "methods": methods}
+    return {"service": service_name, "seed": 42, "methods": methods}
 
 
 class Peer:
-    def __init__(self, script, names, streams=False, options=()):
+    def __init__(self, script, names, streams=False, options=(), name="all types"):
         self.folder = tempfile.TemporaryDirectory()
         path = os.path.join(self.folder.name, "service.json")
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(service(names, streams), file)
+            json.dump(service(names, streams, name), file)
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, script), "--port", "0", *options],
             env=dict(os.environ, WIREBENCH_SERVICE=path),
@@ -179,6 +179,21 @@ class Peers(unittest.TestCase):
                     call("fails")
                 self.assert_takes(0.05, lambda: call("slow") == b"\x08\x02")
                 self.assert_takes(0.05, lambda: call("busy") == b"\x08\x02")
+
+    def test_grpc_tells_what_it_offers(self):
+        import grpc
+        from google.protobuf import descriptor_pool
+        from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+            ProtoReflectionDescriptorDatabase,
+        )
+
+        with Peer("grpc_server.py", list(TYPES), streams=True, name="described") as peer:
+            with grpc.insecure_channel(peer.address) as channel:
+                database = ProtoReflectionDescriptorDatabase(channel)
+                self.assertIn("wirebench.described", database.get_services())
+                pool = descriptor_pool.DescriptorPool(database)
+                method = pool.FindServiceByName("wirebench.described").FindMethodByName("echo_int")
+                self.assertEqual([field.name for field in method.input_type.fields], ["it"])
 
 
 class Parts(unittest.TestCase):

@@ -357,7 +357,7 @@ mod tests {
             (
                 "other load",
                 change(|facts| {
-                    facts.disturbance = Some(Disturbance { other_cores: 1.0, ..Disturbance::default() })
+                    facts.disturbance = Some(Disturbance { other_cores: 1.0, ..Disturbance::default() });
                 }),
                 Level::Warning,
                 "tail",

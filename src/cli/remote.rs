@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::protocol::{Protocol, Reach, registry};
+use crate::protocol::{Protocol, Reach, grpc_status_name, registry};
 use crate::rpc::Fault;
 use crate::scenario::{ServerUrl, parse_duration_ns};
 use crate::transport;
@@ -62,7 +62,7 @@ impl Remote {
             (Some("xmlrpc"), Some(code)) => format!("fault {code}: {name}: {message}"),
             (Some("zerorpc"), _) => format!("ERR {name}: {message}"),
             (Some("grpc" | "grpc-tonic"), Some(code)) => {
-                format!("status {code} {}: {message}", status_name(*code))
+                format!("status {code} {}: {message}", grpc_status_name(*code).unwrap_or("(no known code)"))
             }
             _ => format!("fault: {name}: {message}"),
         };
@@ -71,30 +71,6 @@ impl Remote {
             _ => text,
         }
     }
-}
-
-/// The names of gRPC's status codes ("Status codes and their use in gRPC").
-fn status_name(code: i64) -> &'static str {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    usize::try_from(code).ok().and_then(|code| NAMES.get(code)).unwrap_or(&"(no known code)")
 }
 
 /// A time on the command line, in nanoseconds.

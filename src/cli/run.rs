@@ -8,7 +8,7 @@ use super::load_options::LoadOptions;
 use super::progress::Bar;
 use crate::analysis::Outcome;
 use crate::report::{self, Options};
-use crate::result::{load_histograms, write_whole};
+use crate::result::{Histograms, load_histograms, write_whole};
 use crate::run::{FinishedRun, Interrupt, RunOptions, execute, exit_code};
 
 /// What lies beside `run.json` in a run's folder.
@@ -65,8 +65,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         }
     };
     // What cannot be written (a full disk) or shown takes nothing away from the rest.
-    let written = write_reports(&finished);
-    let shown = show(&finished, &arguments.format);
+    let histograms = load_histograms(&finished.dir, &finished.result);
+    let written = write_reports(&finished, &histograms);
+    let shown = show(&finished, &histograms, &arguments.format);
     if finished.interrupted {
         super::say("interrupted: what was measured is kept");
     }
@@ -81,11 +82,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
 }
 
 /// Writes the reports into the run's folder and returns the page's path.
-fn write_reports(finished: &FinishedRun) -> anyhow::Result<Option<PathBuf>> {
-    let histograms = load_histograms(&finished.dir, &finished.result);
+fn write_reports(finished: &FinishedRun, histograms: &Histograms) -> anyhow::Result<Option<PathBuf>> {
     let mut page = None;
     for format in WRITTEN {
-        for file in report::render_files(format, &finished.result, &histograms, Options::default())? {
+        for file in report::render_files(format, &finished.result, histograms, Options::default())? {
             let path = finished.dir.join(&file.name);
             write_whole(&path, &file.bytes)?;
             if *format == "html" {
@@ -96,10 +96,9 @@ fn write_reports(finished: &FinishedRun) -> anyhow::Result<Option<PathBuf>> {
     Ok(page)
 }
 
-fn show(finished: &FinishedRun, format: &str) -> anyhow::Result<()> {
-    let histograms = load_histograms(&finished.dir, &finished.result);
+fn show(finished: &FinishedRun, histograms: &Histograms, format: &str) -> anyhow::Result<()> {
     let options =
         Options { colour: super::stdout_has_colour(), columns: super::columns(), ..Options::default() };
-    super::print(&report::render_with(format, &finished.result, &histograms, options)?)
+    super::print(&report::render_with(format, &finished.result, histograms, options)?)
         .context("cannot write the result to standard output")
 }

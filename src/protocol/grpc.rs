@@ -48,6 +48,12 @@ const STATUS_NAMES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+/// The name of a gRPC status number; `None` for one that gRPC does not define.
+#[must_use]
+pub fn grpc_status_name(code: i64) -> Option<&'static str> {
+    usize::try_from(code).ok().and_then(|code| STATUS_NAMES.get(code)).copied()
+}
+
 /// Makes the envelope around another.
 pub(super) fn envelope(inner: Arc<dyn Envelope>) -> Arc<dyn Envelope> {
     Arc::new(Grpc { inner })
@@ -108,9 +114,8 @@ impl ClientEnvelope for Client {
 
     fn fault_of(&self, status: &Status) -> Fault {
         let fault = self.inner.fault_of(status);
-        let number = status.code.and_then(|code| usize::try_from(code).ok());
-        match number.and_then(|number| STATUS_NAMES.get(number)) {
-            Some(name) => Fault { name: (*name).to_owned(), ..fault },
+        match status.code.and_then(|code| grpc_status_name(code.into())) {
+            Some(name) => Fault { name: name.to_owned(), ..fault },
             None => fault,
         }
     }

@@ -22,6 +22,7 @@ mod zerorpc;
 
 pub use call_log::{CallLog, CallLogError, LoggedCall};
 pub use dispatch::Dispatcher;
+pub use grpc::grpc_status_name;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
 pub use once::{OneAnswer, OneCall, call_once, stream_once};
 pub use reach::{Reach, ReachError};

@@ -1,4 +1,4 @@
-//! The project's shell scripts.
+//! The project's scripts: shell ones, and Python ones for what is no shell's work.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,9 +20,18 @@ fn every_script_can_be_executed_and_is_sound() {
         let mode = std::fs::metadata(&script).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{} cannot be executed", script.display());
         let first = std::fs::read_to_string(&script).unwrap().lines().next().unwrap().to_owned();
-        let shell = ["bash", "sh"].into_iter().find(|shell| first == format!("#!/bin/{shell}"));
-        let Some(shell) = shell else { panic!("{}: {first}", script.display()) };
-        let checked = Command::new(shell).arg("-n").arg(&script).output().unwrap();
+        let mut check = match first.as_str() {
+            "#!/bin/bash" => Command::new("bash"),
+            "#!/bin/sh" => Command::new("sh"),
+            "#!/usr/bin/env python3" => Command::new("python3"),
+            _ => panic!("{}: {first}", script.display()),
+        };
+        match first.contains("python3") {
+            // Parsed, and nothing written beside it.
+            true => check.args(["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())"]),
+            false => check.arg("-n"),
+        };
+        let checked = check.arg(&script).output().unwrap();
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     }
 }

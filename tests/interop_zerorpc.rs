@@ -92,7 +92,7 @@ fn our_client_calls_pythons_server() {
     let server = Server::script(&python, SCRIPT, &[]);
     let mut client = connect(&server, 10);
     FROM_OURS.proves("nil, bool, int, float, text, binary and nested values", || values(&server));
-    FROM_OURS.proves("remote exceptions: name, message and traceback; unknown methods", || {
+    FROM_OURS.proves("remote exceptions: name, message and traceback, and of unknown methods", || {
         let raised = fault(client.call("breaks", &[]));
         assert_eq!((&*raised.name, &*raised.message), ("ValueError", "a & b"));
         let traceback = raised.traceback.unwrap();

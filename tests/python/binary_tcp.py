@@ -10,8 +10,12 @@ ANSWER, FAULT, ITEM, END = range(4)
 LIMIT = 64 << 20
 
 
+def frame(call_id, body):
+    return struct.pack(">IQ", 8 + len(body), call_id) + body
+
+
 def send_frame(socket, call_id, body):
-    socket.sendall(struct.pack(">IQ", 8 + len(body), call_id) + body)
+    socket.sendall(frame(call_id, body))
 
 
 def receive_exactly(socket, count):

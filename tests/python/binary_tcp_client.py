@@ -3,7 +3,7 @@
 import socket
 import sys
 
-from binary_tcp import ANSWER, END, FAULT, ITEM, Reader, encode, receive_frame, send_frame
+from binary_tcp import ANSWER, END, FAULT, ITEM, Reader, encode, frame, receive_frame, send_frame
 from binary_tcp_types import METHODS
 from checks import check, run
 
@@ -20,12 +20,16 @@ class Client:
         self.socket = socket.create_connection((host, int(port)), timeout=30)
         self.last_id = 0
 
-    def submit(self, method, *args, tail=b""):
+    def request(self, method, *args, tail=b""):
+        """The id and the body of a next call."""
         kinds, _ = METHODS.get(method, (["int"] * len(args), "nil"))
         self.last_id += 1
-        body = encode("text", method) + b"".join(map(encode, kinds, args)) + tail
-        send_frame(self.socket, self.last_id, body)
-        return self.last_id
+        return self.last_id, encode("text", method) + b"".join(map(encode, kinds, args)) + tail
+
+    def submit(self, method, *args, tail=b""):
+        call_id, body = self.request(method, *args, tail=tail)
+        send_frame(self.socket, call_id, body)
+        return call_id
 
     def receive(self, kind):
         """The id, the reply's kind, and its value."""
@@ -108,8 +112,9 @@ def faults(address):
 def stream(address):
     "a stream of 10,000 items, with other calls between"
     client = Client(address)
-    feed = client.submit("feed")
-    echoed = client.submit("second", 1, "between")
+    # In one write: two could be so far apart that the whole stream is on its way before the second.
+    (feed, opening), (echoed, call) = client.request("feed"), client.request("second", 1, "between")
+    client.socket.sendall(frame(feed, opening) + frame(echoed, call))
     items, answered = 0, False
     while True:
         call_id, reply, value = client.receive("text")

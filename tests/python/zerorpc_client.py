@@ -78,7 +78,7 @@ def values(address):
 
 @short_check
 def errors(address):
-    "remote exceptions: name, message and traceback; unknown methods"
+    "remote exceptions: name, message and traceback, and of unknown methods"
     client = connect(address)
     error = refused(client.fails)
     same((error.name, error.msg), ("ApplicationError", "this call fails on purpose"))

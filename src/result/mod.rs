@@ -17,7 +17,9 @@ mod round;
 mod run;
 mod store;
 
-pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
+pub use cell::{
+    CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
+};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
     Quantiles, RssPeak, Stages, Switches,

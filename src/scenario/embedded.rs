@@ -14,6 +14,7 @@ pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "seed", text: include_str!("../../scenarios/seed.toml") },
     Embedded { name: "quick", text: include_str!("../../scenarios/quick.toml") },
     Embedded { name: "streams", text: include_str!("../../scenarios/streams.toml") },
+    Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
 ];
 
 /// Finds a shipped scenario by name.

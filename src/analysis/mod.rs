@@ -5,6 +5,7 @@
 
 mod attribution;
 mod cell;
+mod explain;
 mod figures;
 mod gates;
 mod outcome;
@@ -22,6 +23,10 @@ pub use attribution::{
     PairParts, Shares, UNEXPLAINED, attribute,
 };
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use explain::{
+    BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
+    StageRow, explain, overview,
+};
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use outcome::{Outcome, outcome_of_run};

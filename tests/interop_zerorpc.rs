@@ -38,6 +38,9 @@ fn pythons_client_calls_our_server() {
     let Some(python) = python() else { return };
     let server = ours();
     TO_OURS.script_proves(&python, "zerorpc_client.py", &[&server.address]);
+    // 2 GB were asked for and not read.
+    let kibibytes = interop::peak_kibibytes(&server);
+    assert!(kibibytes < 100 << 10, "the server's memory grew to {kibibytes} KiB");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Streams under way: a burst of items per visit, as far as the peer takes them, until their deadline.
 
+use super::late::Held;
 use super::{Dispatcher, too_late};
 use crate::protocol::{CallKey, ServerEnvelope};
 use crate::rpc::Value;
@@ -13,6 +14,7 @@ pub(super) struct Stream {
     pub(super) left: u64,
     pub(super) not_before_ns: u64,
     pub(super) deadline_ns: Option<u64>,
+    pub(super) _held: Held,
 }
 
 impl Dispatcher {

@@ -221,6 +221,14 @@ fn a_lost_server_is_reported_and_a_new_socket_finds_the_next() {
 }
 
 #[test]
+fn pythons_client_hears_of_our_servers_loss_and_finds_the_next() {
+    let Some(python) = python() else { return };
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/zerorpc.toml");
+    let args = [env!("CARGO_BIN_EXE_wirebench"), scenario];
+    TO_OURS.script_proves(&python, "zerorpc_restart.py", &args);
+}
+
+#[test]
 #[ignore = "long: heartbeats in real time, 17 s"]
 fn heartbeats_keep_our_slow_calls_alive() {
     let Some(python) = python() else { return };

@@ -72,7 +72,8 @@ impl Holding {
         let is_full = counts.calls.load(Relaxed) >= MAX_HELD
             || counts.bytes.load(Relaxed).saturating_add(bytes) > MAX_HELD_BYTES;
         if is_full {
-            let text = "too many calls, or too large ones, are waiting for their service time or being streamed";
+            let text =
+                "too many calls, or too large ones, are waiting for their service time or being streamed";
             return Err(Fault::new(FaultKind::Internal, text));
         }
         counts.calls.fetch_add(1, Relaxed);

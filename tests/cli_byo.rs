@@ -114,6 +114,29 @@ fn a_scenario_from_nothing_validates_and_runs() {
 }
 
 #[test]
+fn values_of_metadata_are_sent_and_nowhere_kept() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path();
+    let text = "name = \"token\"\n[methods.m]\n[backends.grpc]\nprotocol = \"grpc\"\n[backends.grpc.metadata]\nauthorization = \"s3cret\"\n[backends.xmlrpc]\nprotocol = \"xmlrpc\"\nmetadata = { authorization = \"s3cret\" }\n";
+    std::fs::write(folder.join("token.toml"), text).unwrap();
+    let args = ["run", "token.toml", "--rounds", "1", "--calls", "20", "--warmup", "0ms", "--out", "kept"];
+    well(folder, &args);
+    well(folder, &["report", "kept", "--format", "html,md,csv,json", "--out", "pages"]);
+    let mut files = 0;
+    for name in ["kept", "pages"] {
+        for entry in std::fs::read_dir(folder.join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            let kept = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains("s3cret");
+            assert!(!kept, "the token is in {}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 5);
+    let run = std::fs::read_to_string(folder.join("kept/run.json")).unwrap();
+    assert!(run.contains("authorization = \\\"(6 bytes, not kept)\\\""), "{run}");
+}
+
+#[test]
 fn unix_sockets_of_our_own_servers() {
     let home = TempDir::new().unwrap();
     let folder = home.path();

@@ -18,6 +18,7 @@ use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
     Status, Store, StoreError, Versions, rfc3339_ms,
 };
+use crate::scenario::without_secrets;
 
 /// What a caller decides about a run beside its scenario.
 #[derive(Debug, Clone, Default)]
@@ -243,7 +244,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         scenario: ScenarioRecord {
             name: plan.scenario.name.clone(),
             file: plan.scenario.folder.is_some().then(|| plan.scenario.file.clone()),
-            text: plan.scenario.text.clone(),
+            text: without_secrets(&plan.scenario.text),
             overrides: options.overrides.clone(),
         },
         environment: host::environment(),

@@ -1,6 +1,8 @@
 //! Verdicts over several metrics at once.
 
+use super::looks::Look;
 use super::paired::Differences;
+use super::power::{PRINTED_POWER, smallest_detectable};
 
 /// What came of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +90,31 @@ pub fn decide(metrics: &[Measured], level: f64) -> Vec<Decided> {
         .collect()
 }
 
+impl Measured {
+    /// The smallest effect, as a ratio − 1, that a gate of so many metrics finds at its last look nine
+    /// times in ten, by the spread of these pairs. `None` where there are too few pairs to say.
+    #[must_use]
+    pub fn detectable(&self, last: Look, metrics: usize) -> Option<f64> {
+        let level = last.level / metrics.max(1) as f64;
+        let spread = self.differences.spread(level)?;
+        smallest_detectable(spread, last.pairs, level, PRINTED_POWER, self.margins.noise.exp_m1())
+    }
+}
+
+/// Whether a check may end at this look: a metric regressed; or every metric passes, and none can any
+/// more be as bad as the last look would find. (An effect between the noise margin and the limit passes
+/// early and is found late: without the second condition looking early would make the check blind.)
+#[must_use]
+pub fn is_settled(metrics: &[Measured], decided: &[Decided], last: Look) -> bool {
+    if decided.iter().any(|of| of.verdict == Verdict::Regressed) {
+        return true;
+    }
+    metrics.iter().zip(decided).all(|(metric, of)| {
+        let excluded = |detectable: f64| metric.differences.p_below(detectable.ln_1p()) <= of.level;
+        of.verdict == Verdict::Pass && metric.detectable(last, metrics.len()).is_some_and(excluded)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +169,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_check_goes_on_while_an_effect_could_still_be_found() {
+        let last = Look { pairs: 36, level: 0.035 };
+        let settled = |effect| {
+            let values = (0..12).map(|index| effect + 0.02 * (f64::from(index) - 5.5) / 5.5);
+            let metrics = [Measured { differences: Differences::new(values), margins: MARGINS }];
+            let decided = decide(&metrics, 0.01);
+            (decided[0].verdict, is_settled(&metrics, &decided, last))
+        };
+        assert_eq!(settled(0.0), (Verdict::Pass, true));
+        assert_eq!(settled(0.02), (Verdict::Pass, false), "it passes, and may be found yet");
+        assert_eq!(settled(0.2), (Verdict::Regressed, true));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod paired;
 pub mod power;
 mod signed_rank;
 
-pub use decide::{Decided, Margins, Measured, Verdict, decide};
+pub use decide::{Decided, Margins, Measured, Verdict, decide, is_settled};
 pub use looks::{Look, TooFewPairs, fewest_pairs, plan_looks};
 pub use paired::Differences;
 pub use signed_rank::SignedRank;

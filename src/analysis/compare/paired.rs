@@ -1,6 +1,6 @@
 //! The differences of one metric, pair by pair, and what follows from them without assumptions.
 
-use super::power::z;
+use super::power::{effective_pairs, z};
 use super::signed_rank::SignedRank;
 
 /// The efficiency of the signed-rank test against the mean for normal noise: 3/π (Lehmann, §4.3).
@@ -106,19 +106,22 @@ impl Differences {
     }
 
     /// The spread σ_d of the values from pair to pair: the one that makes a normal distribution's
-    /// interval as wide as this one. A few wild pairs hardly move it. `None` for fewer than six pairs.
+    /// interval at a level as wide as this one, so that wild pairs count as much as they do in a decision
+    /// at that level. Where there are too few pairs for the level, at the smallest that they have.
+    /// `None` for fewer than six pairs.
     #[must_use]
-    pub fn spread(&self) -> Option<f64> {
+    pub fn spread(&self, level: f64) -> Option<f64> {
         const FEWEST: usize = 6;
-        const LEVEL: f64 = 0.05;
         if self.pairs() < FEWEST {
             return None;
         }
         let table = SignedRank::of(self.pairs());
-        let [low, high] = self.interval(LEVEL)?;
+        let level = level.max(table.at_least(table.largest()));
+        let [low, high] = self.interval(level)?;
         // The level that is really used: the distribution has steps.
-        let used = 1.0 - table.at_least(table.bound_rank(LEVEL)?);
-        Some((high - low) / (2.0 * z(1.0 - used)) * (EFFICIENCY * self.pairs() as f64).sqrt())
+        let used = 1.0 - table.at_least(table.bound_rank(level)?);
+        let pairs = effective_pairs(self.pairs() as f64, used);
+        Some((high - low) / (2.0 * z(1.0 - used)) * (EFFICIENCY * pairs).sqrt())
     }
 }
 
@@ -145,7 +148,10 @@ mod tests {
     #[test]
     fn without_enough_pairs_there_is_no_bound_and_nothing_is_found() {
         let none = Differences::new([f64::NAN, f64::INFINITY]);
-        assert_eq!((none.pairs(), none.effect(), none.interval(0.4), none.spread()), (0, None, None, None));
+        assert_eq!(
+            (none.pairs(), none.effect(), none.interval(0.4), none.spread(0.1)),
+            (0, None, None, None)
+        );
         assert_eq!((none.p_above(0.0), none.p_below(0.0)), (1.0, 1.0));
         let five = Differences::new([1.0; 5]);
         assert_eq!(five.interval(0.025), None);
@@ -164,7 +170,7 @@ mod tests {
         let mut random = Random::new(3);
         let mut normal = || (-2.0 * (1.0 - random.unit()).ln()).sqrt() * (random.unit() * 6.283_185).cos();
         let mean = (0..200)
-            .map(|_| Differences::new((0..40).map(|_| 0.13 * normal())).spread().unwrap())
+            .map(|_| Differences::new((0..40).map(|_| 0.13 * normal())).spread(0.025).unwrap())
             .sum::<f64>()
             / 200.0;
         assert!((mean / 0.13 - 1.0).abs() < 0.06, "{mean}");

@@ -4,6 +4,7 @@
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
 mod cell;
+pub mod compare;
 mod figures;
 mod gates;
 mod outcome;

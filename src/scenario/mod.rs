@@ -10,6 +10,7 @@
 //! gates `analysis`'s.
 
 mod backend;
+mod check;
 mod duration;
 pub mod embedded;
 mod error;
@@ -32,6 +33,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use backend::{Backend, BackendKind, Hosting, Listen, ProtoFiles, ServerUrl};
+pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};

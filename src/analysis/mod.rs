@@ -7,6 +7,7 @@ mod cell;
 pub mod compare;
 mod figures;
 mod gates;
+mod goals;
 mod outcome;
 mod overload;
 mod quantiles;
@@ -18,6 +19,7 @@ mod verdict;
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use figures::figures;
 pub use gates::evaluate_gates;
+pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};
 pub use outcome::{Outcome, outcome_of_run};
 pub use overload::{Growth, growth};
 pub use quantiles::{

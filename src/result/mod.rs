@@ -15,6 +15,7 @@ pub mod hlog;
 mod load;
 mod round;
 mod run;
+mod series;
 mod store;
 
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
@@ -30,6 +31,7 @@ pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
     rfc3339_ms,
 };
+pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_curve};
 pub use store::{
     CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
 };

@@ -4,6 +4,7 @@
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
 mod cell;
+mod curves;
 mod figures;
 mod gates;
 mod outcome;
@@ -15,6 +16,7 @@ mod units;
 mod verdict;
 
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use curves::curves;
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use outcome::{Outcome, outcome_of_run};

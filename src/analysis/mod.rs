@@ -5,6 +5,7 @@
 
 mod cell;
 pub mod compare;
+mod curves;
 mod figures;
 mod gates;
 mod goals;
@@ -17,6 +18,7 @@ mod units;
 mod verdict;
 
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use curves::curves;
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};

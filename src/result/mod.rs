@@ -9,6 +9,7 @@
 //! (see `report`).
 
 mod cell;
+mod curve;
 mod figures;
 mod histograms;
 pub mod hlog;
@@ -19,13 +20,14 @@ mod series;
 mod store;
 
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
+pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
     Quantiles, RssPeak, Stages, Switches,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;
-pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, WriteBatch};
+pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, ThinkTime, WriteBatch};
 pub use round::{MethodCounts, OpeningTotals, RoundResult, StageLog, TrafficBytes, WrongAnswer};
 pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,

@@ -87,6 +87,7 @@ fn load(cell: &Cell) -> LoadRecord {
     LoadRecord {
         model,
         concurrency,
+        think_time: load.think_time,
         connections: u64::from(cell.links.connections),
         in_flight: u64::from(cell.links.in_flight),
         connection_mode: load.connection_mode,

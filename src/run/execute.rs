@@ -254,6 +254,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         gates: Vec::new(),
         notes: Vec::new(),
         selftest: super::selftest::last(),
+        curves: Vec::new(),
         cells: Vec::new(),
     }
 }
@@ -284,6 +285,7 @@ fn assemble(
         });
     }
     run.cells = cells;
+    run.curves = analysis::curves(&run.cells);
     run.skipped = skipped.values().cloned().collect();
     run.gates = evaluate_gates(&plan.scenario.gates.slo, &run.cells);
     let all_valid = run.cells.iter().all(|cell| cell.verdict.is_valid());

@@ -38,7 +38,9 @@ pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
 pub use generate::{Generator, PlannedCall};
-pub use load::{Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement};
+pub use load::{
+    Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement, ThinkTime,
+};
 pub use method::{Expect, MethodSpec, Mix, Returns, Workload};
 pub use overrides::{OverrideError, Overrides};
 pub use redact::without_secrets;

@@ -206,8 +206,10 @@ name = "a sweep"
 [methods.a]
 [load]
 calls = 5
+think_time = { uniform = ["1ms", "2ms"] }
 [sweep]
 concurrency = [1, 8]
+think_time = ["0s", "1ms"]
 [backends.a]
 protocol = "null"
 "#,

@@ -16,6 +16,7 @@ mod load;
 mod round;
 mod run;
 mod store;
+mod wire;
 
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
 pub use figures::{
@@ -33,3 +34,4 @@ pub use run::{
 pub use store::{
     CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
 };
+pub use wire::{FirstCalls, WireCounts, WireMethod, WirePass};

@@ -16,6 +16,7 @@ mod ranking;
 mod stability;
 mod units;
 mod verdict;
+mod wire;
 
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;

@@ -18,6 +18,7 @@ mod round;
 mod run;
 mod series;
 mod store;
+mod wire;
 
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
 pub use curve::{Axis, Curve, CurvePoint};
@@ -37,3 +38,4 @@ pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_c
 pub use store::{
     CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
 };
+pub use wire::{FirstCalls, WireCounts, WireMethod, WirePass};

@@ -205,6 +205,11 @@ static LOAD: Keys = table(
         ),
         optional("client_threads", THREADS, "The client's threads. Default 1."),
         optional("server_threads", THREADS, "The threads of our own servers. Default 1."),
+        optional(
+            "wire_calls",
+            Kind::Integer { min: 0, max: 100_000 },
+            "Calls of each method that are made once more, untimed, to count bytes. Default 100; 0 for none.",
+        ),
     ],
 );
 

@@ -145,6 +145,7 @@ idle = "spin"
 write_batch = 16
 timeout = "5s"
 client_threads = 2
+wire_calls = 20
 server_threads = 2
 [sweep]
 rate_per_s = [1, 2.5]

@@ -3,6 +3,7 @@
 //! May import `result` and `scenario`. Pure: no I/O, no clock. It deliberately measures nothing (see
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
+mod attribution;
 mod cell;
 pub mod compare;
 mod curves;
@@ -14,10 +15,16 @@ mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+#[cfg(test)]
+pub(crate) mod testing;
 mod units;
 mod verdict;
 mod wire;
 
+pub use attribution::{
+    Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
+    PairParts, Shares, UNEXPLAINED, attribute,
+};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
 pub use figures::figures;

@@ -1,14 +1,11 @@
 //! What a result says of a cell and a run beside the figures.
 
 use crate::analysis::CellDescription;
-use crate::result::{LoadModel, LoadRecord, WriteBatch};
+use crate::result::{LoadModel, LoadRecord, OURS, WriteBatch};
 use crate::rpc::Listen;
 use crate::scenario::{self, Amount};
 
 use super::plan::Cell;
-
-/// Our own servers and clients.
-const OURS: &str = "wirebench (Rust)";
 
 /// Describes a cell.
 #[must_use]

@@ -6,8 +6,11 @@
 mod attribution;
 mod cell;
 mod explain;
+pub mod compare;
+mod curves;
 mod figures;
 mod gates;
+mod goals;
 mod outcome;
 mod overload;
 mod quantiles;
@@ -17,6 +20,7 @@ mod stability;
 pub(crate) mod testing;
 mod units;
 mod verdict;
+mod wire;
 
 pub use attribution::{
     Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
@@ -27,8 +31,10 @@ pub use explain::{
     BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
     StageRow, explain, overview,
 };
+pub use curves::curves;
 pub use figures::figures;
 pub use gates::evaluate_gates;
+pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};
 pub use outcome::{Outcome, outcome_of_run};
 pub use overload::{Growth, growth};
 pub use quantiles::{

@@ -5,9 +5,9 @@
 
 mod attribution;
 mod cell;
-mod explain;
 pub mod compare;
 mod curves;
+mod explain;
 mod figures;
 mod gates;
 mod goals;
@@ -27,11 +27,11 @@ pub use attribution::{
     PairParts, Shares, UNEXPLAINED, attribute,
 };
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use curves::curves;
 pub use explain::{
     BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
     StageRow, explain, overview,
 };
-pub use curves::curves;
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};

@@ -14,6 +14,7 @@ mod check;
 mod duration;
 pub mod embedded;
 mod error;
+mod estimate;
 mod find;
 mod gate;
 mod generate;
@@ -37,6 +38,7 @@ pub use backend::{Backend, BackendKind, Hosting, Listen, ProtoFiles, ServerUrl};
 pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
+pub use estimate::{about, estimated_ns};
 pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
 pub use generate::{Generator, PlannedCall};
 pub use load::{

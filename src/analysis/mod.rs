@@ -11,6 +11,7 @@ mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+mod stages;
 mod units;
 mod verdict;
 mod wire;

@@ -1,11 +1,11 @@
 //! One client thread through a round: connect, warm up, measure, drain.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Lane, Link, connect, session};
+use super::lane::{Lane, Link, connect};
 use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
 use super::schedule::Schedule;
@@ -97,6 +97,9 @@ async fn round(
         per_call: drive.load.connection_mode == ConnectionMode::PerCall,
         in_flight: drive.links.in_flight.max(1) as usize,
         write_batch: drive.write_batch.max(1) as usize,
+        sample_every: drive.stages.as_ref().map_or(0, |probe| probe.every),
+        next_session: Cell::new(place.thread.into()),
+        threads: place.threads.into(),
     });
     let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
     let mut openings = OpeningTotals::default();
@@ -106,13 +109,14 @@ async fn round(
     let links = run_phase(drive, place, &client, &Rc::new(warmup), links).await?.links;
     switch(true);
 
-    let stopped_ns = Rc::new(std::cell::Cell::new(0));
+    let stopped_ns = Rc::new(Cell::new(0));
     let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
     let streams = drive.service.methods.iter().any(|method| method.stream_items.is_some());
     let kinds = Kinds::of(matches!(drive.load.model, LoadModel::Open { .. }), streams);
     let length = IntervalLength::of_round(known_length_ns(drive));
     let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
     let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));
+    phase.results.borrow_mut().stages = drive.stages.as_ref().map(|probe| probe.thread_log());
     let finished = run_phase(drive, place, &client, &phase, links).await?;
     heart.abort();
     switch(false);
@@ -120,10 +124,13 @@ async fn round(
         spinner.abort();
     }
 
-    let PhaseResults { recorder, mut tally, .. } =
+    let PhaseResults { recorder, stages, mut tally, .. } =
         std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(&names, None));
     if let Some(recorder) = recorder {
         recorder.finish(now_ns());
+    }
+    if let (Some(probe), Some(log)) = (&drive.stages, stages) {
+        probe.take(log);
     }
     for (method, calls) in finished.unsent.into_iter().enumerate().filter(|(_, calls)| *calls > 0) {
         tally.unsent(method, calls);
@@ -152,7 +159,7 @@ async fn spin() {
 }
 
 /// Notes the longest time in which this thread did not run.
-async fn heartbeat(stopped_ns: Rc<std::cell::Cell<u64>>) {
+async fn heartbeat(stopped_ns: Rc<Cell<u64>>) {
     let mut last_ns = now_ns();
     loop {
         tokio::time::sleep(HEARTBEAT).await;
@@ -174,7 +181,7 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
             && let Ok(Ok(connection)) =
                 tokio::time::timeout(Duration::from_nanos(client.timeout_ns), connecting).await
         {
-            let session = session(client, connection);
+            let session = client.session(connection);
             let opening = session.opening();
             openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
             link = Link::Up(session);
@@ -188,6 +195,7 @@ impl PhaseResults {
     fn new(names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
         Self {
             recorder,
+            stages: None,
             tally: Tally::new(names),
             openings: OpeningTotals::default(),
             connect_failures_in_a_row: 0,

@@ -21,7 +21,7 @@ mod wire;
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
-    Quantiles, RssPeak, Stages, Switches,
+    Quantiles, RssPeak, Stages, StagesCheck, Switches,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;

@@ -44,6 +44,7 @@ impl Dispatcher {
             call,
             body,
             status: Status::OK,
+            stamps: None,
         }));
     }
 

@@ -1,7 +1,8 @@
 //! Streams under way: a burst of items per visit, as far as the peer takes them, until their deadline.
 
 use super::{Dispatcher, too_late};
-use crate::protocol::CallKey;
+use crate::clock::now_ns;
+use crate::protocol::{CallKey, ServerStamps};
 use crate::rpc::Value;
 use crate::transport::{Replies, Status};
 
@@ -13,6 +14,8 @@ pub(super) struct Stream {
     pub(super) left: u64,
     pub(super) not_before_ns: u64,
     pub(super) deadline_ns: Option<u64>,
+    /// Until the first item is sent, where the call is sampled.
+    pub(super) stamps: Option<ServerStamps>,
 }
 
 impl Dispatcher {
@@ -39,6 +42,9 @@ impl Dispatcher {
             let mut burst = 64;
             while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
                 self.body.clear();
+                if let Some(stamps) = &mut stream.stamps {
+                    stamps.encoding_ns = now_ns();
+                }
                 self.envelope.begin_reply(stream.call, true, &mut self.body);
                 let codecs = &self.prepared.methods[stream.method];
                 if codecs.result.encode(std::slice::from_ref(&stream.item), &mut self.body).is_err() {
@@ -47,6 +53,11 @@ impl Dispatcher {
                     break;
                 }
                 self.envelope.end_reply(stream.call, true, &mut self.body);
+                if let (Some(mut stamps), Some(log)) = (stream.stamps.take(), &self.prepared.records.stages) {
+                    stamps.encoded_ns = now_ns();
+                    stamps.answered_ns = stamps.encoded_ns;
+                    log.add(stamps);
+                }
                 replies.message(stream.call.reply_to, &mut self.body);
                 stream.left -= 1;
                 burst -= 1;

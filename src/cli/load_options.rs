@@ -29,6 +29,9 @@ pub(super) struct LoadOptions {
     /// Calls due per second, in an open loop
     #[arg(long, value_name = "PER_SECOND", allow_negative_numbers = true)]
     rate: Option<f64>,
+    /// Time between an answer and a slot's next call, in a closed loop
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    think_time: Option<u64>,
     /// Where client and server run
     #[arg(long, value_parser = placement)]
     placement: Option<Placement>,
@@ -72,6 +75,7 @@ impl LoadOptions {
             warmup: self.warmup,
             concurrency: self.concurrency,
             rate_per_s: self.rate,
+            think_time_ns: self.think_time,
             placement: self.placement,
             seed: self.seed,
             no_wire_pass: self.no_wire_pass,
@@ -103,6 +107,7 @@ impl LoadOptions {
         );
         add("concurrency", self.concurrency.map(|value| value.to_string()));
         add("rate", self.rate.map(|value| value.to_string()));
+        add("think-time", self.think_time.map(crate::scenario::format_duration_ns));
         add("placement", self.placement.map(|value| value.to_string()));
         add("seed", self.seed.map(|value| value.to_string()));
         if self.skip_unsupported {

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::late::Late;
+use self::late::{Holding, Late};
 use self::streams::Stream;
 use super::{
     Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope, ServerStamps, StampLog,
@@ -18,9 +18,6 @@ use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
 use crate::rpc::{Fault, FaultKind, How, Outcome, Service, ServiceMethod, Value};
 use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
-
-/// Late answers that one connection may owe: more than any client has calls in flight.
-const MAX_LATE: usize = 100_000;
 
 /// What all connections of a server share.
 pub struct Prepared {
@@ -85,6 +82,8 @@ pub struct Dispatcher {
     /// Answers that have to wait, the earliest on top.
     late: BinaryHeap<Reverse<Late>>,
     streams: Vec<Stream>,
+    /// What is held of late answers and streams.
+    holding: Holding,
     next_tick_ns: Option<u64>,
     /// When the first message since the last [`Handler::work`] was taken: envelopes count in seconds,
     /// and a clock read costs as much as decoding a small message.
@@ -171,6 +170,7 @@ impl Dispatcher {
             lost: Vec::new(),
             late: BinaryHeap::new(),
             streams: Vec::new(),
+            holding: Holding::default(),
             next_tick_ns: None,
             batch_ns: None,
             stamps: None,
@@ -251,28 +251,29 @@ impl Dispatcher {
         let begun = self.begin(name, arguments, None, deadline_ns)?;
         let Begun { position, outcome, at_ns, due_ns, is_late, expires_ns } = begun;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
-        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            return Err(too_many_late());
-        }
         if let Some(expires_ns) = expires_ns {
             if expires_ns <= now_ns() {
                 return Err(too_late());
             }
             let mut body = Vec::new();
             let status = self.envelope.fault(call, &too_late(), &mut body);
+            let _held = self.holding.hold(body.len())?;
             // The client counts it as failed.
             let stamps = None;
             let (due_ns, arrived_ns, begins_ns) = (expires_ns, at_ns, at_ns);
-            self.late.push(Reverse(Late { due_ns, arrived_ns, begins_ns, call, body, status, stamps }));
+            let late = Late { due_ns, arrived_ns, begins_ns, call, body, status, stamps, _held };
+            self.late.push(Reverse(late));
             return Ok(Decided::Later);
         }
         let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
+            // An echoed item is as large as the arguments, about; any other is one for all calls.
+            let _held = self.holding.hold(arguments.len())?;
             let item = answer.into_owned();
-            let stamps = self.stamps.take();
-            let method = position;
-            self.streams.push(Stream { call, method, item, left, not_before_ns, deadline_ns, stamps });
+            let (method, stamps) = (position, self.stamps.take());
+            let stream = Stream { call, method, item, left, not_before_ns, deadline_ns, stamps, _held };
+            self.streams.push(stream);
             return Ok(Decided::Later);
         }
         self.body.clear();
@@ -295,11 +296,13 @@ impl Dispatcher {
             stamps.encoded_ns = now_ns();
         }
         if is_late {
+            let _held = self.holding.hold(self.body.len())?;
             let stamps = self.stamps.take().map(Box::new);
             let body = std::mem::take(&mut self.body);
             let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
             let arrived_ns = at_ns;
-            self.late.push(Reverse(Late { due_ns, arrived_ns, begins_ns, call, body, status, stamps }));
+            let late = Late { due_ns, arrived_ns, begins_ns, call, body, status, stamps, _held };
+            self.late.push(Reverse(late));
             return Ok(Decided::Later);
         }
         Ok(Decided::Now { status, at_ns })
@@ -333,10 +336,6 @@ impl Dispatcher {
             replies.message(posted.to, &mut posted.body);
         }
     }
-}
-
-fn too_many_late() -> Fault {
-    Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
 }
 
 /// What a client is told whose deadline passes.

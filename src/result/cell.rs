@@ -10,6 +10,9 @@ use super::load::LoadRecord;
 use super::wire::{FirstCalls, WireCounts};
 use crate::rpc::ErrorClass;
 
+/// The implementation of our own servers.
+pub const OURS: &str = "wirebench (Rust)";
+
 /// Whether a measurement counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -216,9 +216,9 @@ pub struct Figures {
     pub response_ns: Quantiles,
     /// done − start.
     pub service_ns: Quantiles,
-    /// start − ready. Empty in a closed loop.
+    /// start − ready. Empty in a closed loop without think time.
     pub wait_ns: Quantiles,
-    /// ready − due. Empty in a closed loop.
+    /// ready − due. Empty in a closed loop without think time.
     pub lag_ns: Quantiles,
     /// Quantiles of the response time of which the generator's lag is more than a tenth.
     #[serde(default)]

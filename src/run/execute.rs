@@ -18,6 +18,7 @@ use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
     Status, Store, StoreError, Versions, WirePass, rfc3339_ms,
 };
+use crate::scenario::without_secrets;
 
 /// What a caller decides about a run beside its scenario.
 #[derive(Debug, Clone, Default)]
@@ -253,7 +254,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         scenario: ScenarioRecord {
             name: plan.scenario.name.clone(),
             file: plan.scenario.folder.is_some().then(|| plan.scenario.file.clone()),
-            text: plan.scenario.text.clone(),
+            text: without_secrets(&plan.scenario.text),
             overrides: options.overrides.clone(),
         },
         environment: host::environment(),
@@ -263,6 +264,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         gates: Vec::new(),
         notes: Vec::new(),
         selftest: super::selftest::last(),
+        curves: Vec::new(),
         cells: Vec::new(),
     }
 }
@@ -293,6 +295,7 @@ fn assemble(
         });
     }
     run.cells = cells;
+    run.curves = analysis::curves(&run.cells);
     run.skipped = skipped.values().cloned().collect();
     run.gates = evaluate_gates(&plan.scenario.gates.slo, &run.cells);
     let all_valid = run.cells.iter().all(|cell| cell.verdict.is_valid());

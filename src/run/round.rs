@@ -374,7 +374,8 @@ fn longest(spec: &RoundSpec) -> Duration {
         }
         (Amount::Calls(calls), LoadModel::Closed { concurrency }) => {
             let turns = u32::try_from(calls.div_ceil(u64::from(concurrency.max(1)))).unwrap_or(u32::MAX);
-            timeout.saturating_mul(turns)
+            let think = spec.load.thinks().map_or(0, crate::scenario::ThinkTime::longest_ns);
+            (timeout + Duration::from_nanos(think)).saturating_mul(turns)
         }
     };
     let week = Duration::from_secs(7 * 24 * 3_600);

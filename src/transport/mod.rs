@@ -312,8 +312,9 @@ pub trait Handler: Send {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies);
 
     /// Does what has come due (late answers, heartbeats, more of a stream) and says when it wants to
-    /// be called again, as [`crate::clock::now_ns`]; a time in the past means "as soon as the replies
-    /// so far are written". A transport calls it after every batch of messages and at that time.
+    /// be called again, as [`crate::clock::now_ns`]; a time in the past means "as soon as others have
+    /// had their turn, the writing of the replies so far among them". A transport calls it after every
+    /// batch of messages, at that time, and when there is room where [`Replies::has_room`] said no.
     fn work(&mut self, replies: &mut dyn Replies) -> Option<u64>;
 
     /// The peer gave up this call, or its connection ended.
@@ -352,8 +353,10 @@ pub trait Replies {
     /// Ends the call. Transports that carry no status only forget it.
     fn end(&mut self, to: ReplyTo, status: Status);
 
-    /// Whether replies are being taken up; a stream pauses where not.
-    fn has_room(&self) -> bool;
+    /// Whether more of this call's replies may wait to be written. Where not, a stream pauses, and
+    /// the transport lets the handler work again when there is room, without being asked to: calls
+    /// whose peers read are not held up by those whose peers do not.
+    fn has_room(&self, to: ReplyTo) -> bool;
 }
 
 /// The number of a call over HTTP: the client's port (0 over UNIX sockets, which have none) and how many

@@ -1,8 +1,9 @@
 //! Streams under way: a burst of items per visit, as far as the peer takes them, until their deadline.
 
+use super::late::Held;
 use super::{Dispatcher, too_late};
 use crate::clock::now_ns;
-use crate::protocol::{CallKey, ServerStamps};
+use crate::protocol::{CallKey, ServerEnvelope, ServerStamps};
 use crate::rpc::Value;
 use crate::transport::{Replies, Status};
 
@@ -16,6 +17,7 @@ pub(super) struct Stream {
     pub(super) deadline_ns: Option<u64>,
     /// Until the first item is sent, where the call is sampled.
     pub(super) stamps: Option<ServerStamps>,
+    pub(super) _held: Held,
 }
 
 impl Dispatcher {
@@ -40,7 +42,7 @@ impl Dispatcher {
             }
             // A burst per visit, so that one stream does not starve the others.
             let mut burst = 64;
-            while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
+            while stream.left > 0 && burst > 0 && may_go_on(&*self.envelope, stream.call, replies) {
                 self.body.clear();
                 if let Some(stamps) = &mut stream.stamps {
                     stamps.encoding_ns = now_ns();
@@ -62,7 +64,8 @@ impl Dispatcher {
                 stream.left -= 1;
                 burst -= 1;
             }
-            if stream.left == 0 && replies.has_room() && self.envelope.may_send(stream.call) {
+            let may_go_on = may_go_on(&*self.envelope, stream.call, replies);
+            if stream.left == 0 && may_go_on {
                 let call = stream.call;
                 self.streams.swap_remove(index);
                 self.body.clear();
@@ -74,12 +77,18 @@ impl Dispatcher {
                 self.envelope.finish(call);
                 continue;
             }
-            if self.envelope.may_send(self.streams[index].call) {
-                // The burst is over or the peer has to read first: go on once this much is written.
+            if may_go_on {
+                // The burst is over: go on once this much is written.
                 next_ns = Some(0);
             }
             index += 1;
         }
         next_ns
     }
+}
+
+/// Whether another message of a stream may be sent. Credit first: asking for room is asking to be told
+/// when there is some.
+fn may_go_on(envelope: &dyn ServerEnvelope, call: CallKey, replies: &dyn Replies) -> bool {
+    envelope.may_send(call) && replies.has_room(call.reply_to)
 }

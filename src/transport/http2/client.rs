@@ -11,7 +11,7 @@ use h2::{Reason, SendStream};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 
-use super::framing::{Buffers, Framed};
+use super::framing::{Buffers, Framed, Unsent};
 use super::stream::{Progress, Reply};
 use super::wakeups::{StreamWaker, Wakeups};
 use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
@@ -27,6 +27,7 @@ pub(super) struct Client {
     uris: Vec<Uri>,
     headers: HeaderMap,
     buffers: Buffers,
+    unsent: Unsent,
     max_message_bytes: usize,
     calls: Vec<Place>,
     free: Vec<usize>,
@@ -121,6 +122,7 @@ impl Client {
             uris,
             headers,
             buffers: Buffers::default(),
+            unsent: Unsent::default(),
             max_message_bytes: wiring.max_message_bytes,
             calls: Vec::new(),
             free: Vec::new(),
@@ -167,7 +169,7 @@ impl Client {
         let (response, mut stream) =
             self.requests.send_request(request, false).map_err(TransportError::reset)?;
         // h2 keeps what the peer's window has no room for and sends it as the window opens.
-        stream.send_data(self.buffers.frame(body), true).map_err(TransportError::reset)?;
+        stream.send_data(self.buffers.frame(body, &self.unsent), true).map_err(TransportError::reset)?;
         self.key = Some(super::key_of(self.port, stream.stream_id()));
         self.occupy(Call { id, request: stream }, response);
         Ok(())

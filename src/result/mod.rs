@@ -20,11 +20,10 @@ mod series;
 mod store;
 mod wire;
 
-pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
-pub use curve::{Axis, Curve, CurvePoint};
 pub use cell::{
     CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
 };
+pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
     Quantiles, RssPeak, Stages, Switches,

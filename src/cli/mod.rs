@@ -5,6 +5,7 @@ mod call;
 mod client;
 mod completions;
 mod doctor;
+mod explain;
 mod init;
 mod inspect;
 mod load_options;
@@ -56,6 +57,8 @@ enum Command {
     Run(run::Arguments),
     /// Render stored runs again
     Report(report::Arguments),
+    /// Say where the difference between two back ends of a run comes from
+    Explain(explain::Arguments),
     /// Parse and plan a scenario; starts nothing
     Validate(validate::Arguments),
     /// Run one of our servers, alone
@@ -94,6 +97,7 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command.unwrap_or_else(|| Command::Run(run::Arguments::seed())) {
         Command::Run(arguments) => run::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
+        Command::Explain(arguments) => explain::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
         Command::Selftest(arguments) => selftest::main(&arguments),

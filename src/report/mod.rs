@@ -9,6 +9,7 @@
 
 mod charts;
 mod csv;
+mod explain;
 mod hgrm;
 mod html;
 mod json;
@@ -19,6 +20,8 @@ mod text;
 mod view;
 
 use crate::result::{Histograms, RunResult};
+
+pub use explain::{EXPLAIN_FORMATS, UnknownExplainFormat, render_explanations, render_overviews};
 
 /// Every format.
 pub const FORMATS: &[Format] =

@@ -275,7 +275,7 @@ static SWEEP: Keys = table(
         optional(
             "payload",
             Kind::List { of: &Kind::Integer { min: 0, max: LONGEST_CONTENT }, least: 1, most: MOST_LISTED },
-            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow).",
+            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow); in a method without such, lists that have one grow to it.",
         ),
     ],
 );

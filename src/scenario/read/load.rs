@@ -170,7 +170,7 @@ pub(super) fn read_sweep(section: Option<&Section<'_>>, load: &Load, methods: &[
     {
         return Err(node
             .name_problem("there is nothing to size")
-            .with_help("give a text or bytes parameter a `length`; that is what payload replaces"));
+            .with_help("give a text, bytes or list parameter a `length`; that is what payload replaces"));
     }
     if let (LoadModel::Open { .. }, Some(node)) = (load.model, section.get("think_time")) {
         return Err(think_in_an_open_load(node));

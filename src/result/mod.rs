@@ -9,6 +9,7 @@
 //! (see `report`).
 
 mod cell;
+mod check;
 mod figures;
 mod histograms;
 pub mod hlog;
@@ -18,6 +19,10 @@ mod run;
 mod store;
 
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
+pub use check::{
+    BytesCheck, CalibratedMetric, Calibration, CheckResult, CheckSettings, CheckSide, CheckStatus,
+    ErrorsCheck, LookRecord, MetricCheck, PairRecord,
+};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
     Quantiles, RssPeak, Stages, Switches,
@@ -31,5 +36,5 @@ pub use run::{
     rfc3339_ms,
 };
 pub use store::{
-    CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
+    CellKey, Store, StoreError, StoredRound, load_check, load_histograms, load_rounds, load_run, write_whole,
 };

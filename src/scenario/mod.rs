@@ -22,6 +22,7 @@ mod method;
 mod names;
 mod overrides;
 mod read;
+mod redact;
 mod schema;
 mod shape;
 mod skeleton;
@@ -39,9 +40,12 @@ pub use gate::{
     Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind, parse_percentage,
 };
 pub use generate::{Generator, PlannedCall};
-pub use load::{Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement};
+pub use load::{
+    Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement, ThinkTime,
+};
 pub use method::{Expect, MethodSpec, Mix, Returns, Workload};
 pub use overrides::{OverrideError, Overrides};
+pub use redact::without_secrets;
 pub use schema::json_schema;
 pub use shape::{Length, Shape};
 pub use skeleton::{INIT, Skeleton, SkeletonMethod};

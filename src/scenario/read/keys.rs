@@ -1,7 +1,8 @@
 //! Every key of a scenario file: the one table from which the reader and the JSON Schema both take
 //! what is allowed, so that they cannot disagree.
 
-use super::method_keys::METHOD;
+use super::method_keys::{DELAY, METHOD};
+use super::shape_keys::THINK_TIME;
 use crate::scenario::check::BytesGate;
 use crate::scenario::duration::MOST_NS;
 use crate::scenario::gate::Inconclusive;
@@ -162,6 +163,11 @@ static LOAD: Keys = table(
     &[
         optional("closed", Kind::Table(&CLOSED), "A fixed number of calls in flight. The default, with one."),
         optional("open", Kind::Table(&OPEN), "Calls become due on a schedule, whatever the server does."),
+        optional(
+            "think_time",
+            THINK_TIME,
+            "Closed only: how long a slot waits between an answer and its next call: a duration or a distribution. Default 0s.",
+        ),
         optional("connections", CONNECTIONS, "How many connections. Default: as the load needs."),
         optional("in_flight", IN_FLIGHT, "Calls in flight per connection. Default: as the load needs."),
         optional(
@@ -199,6 +205,11 @@ static LOAD: Keys = table(
         ),
         optional("client_threads", THREADS, "The client's threads. Default 1."),
         optional("server_threads", THREADS, "The threads of our own servers. Default 1."),
+        optional(
+            "wire_calls",
+            Kind::Integer { min: 0, max: 100_000 },
+            "Calls of each method that are made once more, untimed, to count bytes. Default 100; 0 for none.",
+        ),
     ],
 );
 
@@ -250,6 +261,11 @@ static SWEEP: Keys = table(
             "idle",
             Kind::List { of: &Kind::Choice(Idle::NAMES), least: 1, most: MOST_LISTED },
             "What idle threads do.",
+        ),
+        optional(
+            "think_time",
+            Kind::List { of: &DELAY, least: 1, most: MOST_LISTED },
+            "Gaps between an answer and a slot's next call; closed only.",
         ),
         optional(
             "payload",

@@ -10,6 +10,7 @@ mod method_keys;
 mod methods;
 mod node;
 mod samples;
+mod shape_keys;
 mod shapes;
 mod words;
 
@@ -151,7 +152,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
     let mix = methods::read_mix(root.get("mix"), &methods)?;
     let sweep_section = root.get("sweep").map(Node::section).transpose()?;
     let load = load::read_load(root.get("load"), sweep_section.as_ref(), &mix)?;
-    let sweep = load::read_sweep(sweep_section.as_ref(), &methods)?;
+    let sweep = load::read_sweep(sweep_section.as_ref(), &load, &methods)?;
     let scenario = Scenario {
         name: name.to_owned(),
         file_stem: super::names::file_stem(name),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What a scenario needs at least, so that a row holds only what it is about. Rows are put before it.
-const REST: &str = "[methods.m]\n[backends.b]\nprotocol = \"grpc\"\n";
+pub(super) const REST: &str = "[methods.m]\n[backends.b]\nprotocol = \"grpc\"\n";
 
 fn error(text: &str) -> ScenarioError {
     match Scenario::parse("test.toml", text, &Fixed) {
@@ -13,7 +13,7 @@ fn error(text: &str) -> ScenarioError {
 }
 
 /// Checks rows of (text, line:column, part of the message or the help).
-fn check(rows: &[(&str, &str, &str)], prefix: &str, suffix: &str) {
+pub(super) fn check(rows: &[(&str, &str, &str)], prefix: &str, suffix: &str) {
     let mut failures = String::new();
     for (text, place, fragment) in rows {
         let error = error(&format!("{prefix}{text}\n{suffix}"));

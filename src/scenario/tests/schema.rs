@@ -145,6 +145,7 @@ idle = "spin"
 write_batch = 16
 timeout = "5s"
 client_threads = 2
+wire_calls = 20
 server_threads = 2
 [sweep]
 rate_per_s = [1, 2.5]
@@ -206,8 +207,10 @@ name = "a sweep"
 [methods.a]
 [load]
 calls = 5
+think_time = { uniform = ["1ms", "2ms"] }
 [sweep]
 concurrency = [1, 8]
+think_time = ["0s", "1ms"]
 [backends.a]
 protocol = "null"
 "#,

@@ -4,6 +4,7 @@
 //! does, see [`run_client`]) and judges nothing (see `analysis`).
 
 mod catalogue;
+mod check;
 mod describe;
 mod execute;
 mod interrupt;
@@ -18,6 +19,7 @@ mod stages;
 mod wire;
 
 pub use catalogue::{Registry, protocol_of};
+pub use check::{CheckError, CheckOptions, CheckProgress, FinishedCheck, check, outcome_of_check};
 pub use execute::{FinishedRun, Progress, RunError, RunOptions, execute, exit_code};
 pub use interrupt::{INTERRUPTED, Interrupt};
 pub use plan::{Cell, Choices, Plan, PlanError};

@@ -16,6 +16,7 @@ mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+mod stages;
 #[cfg(test)]
 pub(crate) mod testing;
 mod units;

@@ -86,11 +86,11 @@ pub struct FinishedRun {
 }
 
 /// A round that was tried.
-struct Tried {
-    order: u64,
-    implementation: Option<String>,
-    histograms: Option<String>,
-    outcome: Result<RoundResult, Reason>,
+pub(super) struct Tried {
+    pub(super) order: u64,
+    pub(super) implementation: Option<String>,
+    pub(super) histograms: Option<String>,
+    pub(super) outcome: Result<RoundResult, Reason>,
 }
 
 /// Runs a plan.
@@ -187,14 +187,14 @@ fn lost(dir: &Path) -> impl FnOnce(StoreError) -> RunError {
 }
 
 /// What others did on the machine while the rounds ran, where it is worth a word.
-fn disturbed((before, own_before_ns): (Option<Snapshot>, u64)) -> Option<String> {
+pub(super) fn disturbed((before, own_before_ns): (Option<Snapshot>, u64)) -> Option<String> {
     let own_ns = processor_time_ns().saturating_sub(own_before_ns);
     let seen = before?.until(&Snapshot::take()?, own_ns);
     seen.is_notable().then(|| format!("while the rounds ran, {seen}"))
 }
 
 /// The processor time of this process and of every child that has ended.
-fn processor_time_ns() -> u64 {
+pub(super) fn processor_time_ns() -> u64 {
     let used = |who| {
         let usage = getrusage(who).ok()?;
         u64::try_from((usage.user_time() + usage.system_time()).num_nanoseconds()).ok()
@@ -242,7 +242,7 @@ fn hopeless(tried: &[Tried]) -> Option<Reason> {
     }
 }
 
-fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
+pub(super) fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
     RunResult {
         schema_version: SCHEMA_VERSION,
         wirebench: Versions {
@@ -302,7 +302,7 @@ fn assemble(
     run.verdict = if all_valid && !run.cells.is_empty() { Status::Valid } else { Status::Invalid };
 }
 
-fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
+pub(super) fn judged(cell: &Cell, tried: &[Tried], limits: &Limits) -> CellResult {
     let inputs: Vec<RoundInput<'_>> = tried
         .iter()
         .map(|round| RoundInput {

@@ -39,7 +39,9 @@ pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, def
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use estimate::{about, estimated_ns};
-pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
+pub use gate::{
+    Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind, parse_percentage,
+};
 pub use generate::{Generator, PlannedCall};
 pub use load::{
     Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement, ThinkTime,

@@ -7,6 +7,7 @@ mod attribution;
 mod cell;
 pub mod compare;
 mod curves;
+mod explain;
 mod figures;
 mod gates;
 mod goals;
@@ -15,6 +16,7 @@ mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+mod stages;
 #[cfg(test)]
 pub(crate) mod testing;
 mod units;
@@ -27,6 +29,10 @@ pub use attribution::{
 };
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
+pub use explain::{
+    BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
+    StageRow, explain, overview,
+};
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};

@@ -7,6 +7,7 @@ mod check_progress;
 mod client;
 mod completions;
 mod doctor;
+mod explain;
 mod init;
 mod inspect;
 mod load_options;
@@ -60,6 +61,8 @@ enum Command {
     Check(check::Arguments),
     /// Render stored runs and checks again
     Report(report::Arguments),
+    /// Say where the difference between two back ends of a run comes from
+    Explain(explain::Arguments),
     /// Parse and plan a scenario; starts nothing
     Validate(validate::Arguments),
     /// Run one of our servers, alone
@@ -99,6 +102,7 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Run(arguments) => run::main(&arguments),
         Command::Check(arguments) => check::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
+        Command::Explain(arguments) => explain::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
         Command::Selftest(arguments) => selftest::main(&arguments),

@@ -8,12 +8,14 @@ mod pacer;
 mod phase;
 mod schedule;
 mod source;
+mod stages;
 mod thinking;
 mod thread;
 
 pub use pacer::{Paced, Pacing, SPIN_NS};
 pub use schedule::Schedule;
 pub use source::{Closed, Next, Open, ReleaseCounts, Released, Source};
+pub use stages::{StageProbe, StampedCall};
 pub use thinking::{Deal, Thinking};
 
 use std::collections::BTreeMap;
@@ -54,6 +56,8 @@ pub struct Drive {
     pub cpus: Vec<usize>,
     /// Payload bytes of arguments and answer, by method and variant ([`payload_bytes`]).
     pub payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
+    /// Stamps of sampled calls; `None` for none.
+    pub stages: Option<Arc<StageProbe>>,
 }
 
 /// Why a round could not be driven.

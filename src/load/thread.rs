@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Lane, Link, connect, session};
+use super::lane::{Lane, Link, connect};
 use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
 use super::schedule::Schedule;
@@ -98,6 +98,9 @@ async fn round(
         per_call: drive.load.connection_mode == ConnectionMode::PerCall,
         in_flight: drive.links.in_flight.max(1) as usize,
         write_batch: drive.write_batch.max(1) as usize,
+        sample_every: drive.stages.as_ref().map_or(0, |probe| probe.every),
+        next_session: Cell::new(place.thread.into()),
+        threads: place.threads.into(),
     });
     let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
     let mut openings = OpeningTotals::default();
@@ -115,6 +118,7 @@ async fn round(
     let length = IntervalLength::of_round(known_length_ns(drive));
     let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
     let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));
+    phase.results.borrow_mut().stages = drive.stages.as_ref().map(|probe| probe.thread_log());
     let finished = run_phase(drive, place, &client, &phase, links).await?;
     heart.abort();
     switch(false);
@@ -122,10 +126,13 @@ async fn round(
         spinner.abort();
     }
 
-    let PhaseResults { recorder, mut tally, .. } =
+    let PhaseResults { recorder, stages, mut tally, .. } =
         std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(&names, None));
     if let Some(recorder) = recorder {
         recorder.finish(now_ns());
+    }
+    if let (Some(probe), Some(log)) = (&drive.stages, stages) {
+        probe.take(log);
     }
     for (method, calls) in finished.unsent.into_iter().enumerate().filter(|(_, calls)| *calls > 0) {
         tally.unsent(method, calls);
@@ -176,7 +183,7 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
             && let Ok(Ok(connection)) =
                 tokio::time::timeout(Duration::from_nanos(client.timeout_ns), connecting).await
         {
-            let session = session(client, connection);
+            let session = client.session(connection);
             let opening = session.opening();
             openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
             link = Link::Up(session);
@@ -190,6 +197,7 @@ impl PhaseResults {
     fn new(names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
         Self {
             recorder,
+            stages: None,
             tally: Tally::new(names),
             openings: OpeningTotals::default(),
             connect_failures_in_a_row: 0,

@@ -13,6 +13,7 @@ mod benchmark_smaller;
 mod charts;
 mod check;
 mod csv;
+mod explain;
 mod hgrm;
 mod html;
 mod json;
@@ -28,6 +29,8 @@ mod view;
 pub use check::{CHECK_FORMATS, CheckFormat, is_check_format, render_check};
 
 use crate::result::{Histograms, RunResult};
+
+pub use explain::{EXPLAIN_FORMATS, UnknownExplainFormat, render_explanations, render_overviews};
 
 /// Every format.
 pub const FORMATS: &[Format] = &[

@@ -10,10 +10,12 @@ mod execute;
 mod interrupt;
 mod missing;
 mod plan;
+mod probe;
 mod proto_files;
 mod round;
 mod selftest;
 mod spec;
+mod stages;
 mod wire;
 
 pub use catalogue::{Registry, protocol_of};
@@ -21,6 +23,7 @@ pub use check::{CheckError, CheckOptions, CheckProgress, FinishedCheck, check, o
 pub use execute::{FinishedRun, Progress, RunError, RunOptions, execute, exit_code};
 pub use interrupt::{INTERRUPTED, Interrupt};
 pub use plan::{Cell, Choices, Plan, PlanError};
+pub use probe::StageOrders;
 pub use proto_files::load_proto;
 pub use round::{Extras, FinishedRound, RoundError, run_round, run_round_with};
 pub use selftest::{

@@ -25,6 +25,7 @@ mod read;
 mod redact;
 mod schema;
 mod shape;
+mod sizing;
 mod skeleton;
 mod sweep;
 
@@ -48,6 +49,7 @@ pub use overrides::{OverrideError, Overrides};
 pub use redact::without_secrets;
 pub use schema::json_schema;
 pub use shape::{Length, Shape};
+pub use sizing::Sizing;
 pub use skeleton::{INIT, Skeleton, SkeletonMethod};
 pub use sweep::{LoadPoint, Sweep};
 

@@ -12,6 +12,7 @@ mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+mod stages;
 mod units;
 mod verdict;
 

@@ -9,6 +9,7 @@
 
 mod charts;
 mod csv;
+mod extras;
 mod hgrm;
 mod html;
 mod json;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::{ErrorExample, MethodResult};
+use super::stage::StageResult;
 use crate::rpc::ErrorClass;
 
 /// A distribution of times in nanoseconds. A quantile without enough samples is null.
@@ -208,6 +209,9 @@ pub struct Figures {
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,
+    /// The same by stage of the load; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageResult>,
     /// The same by method.
     #[serde(default)]
     pub methods: BTreeMap<String, MethodResult>,

@@ -16,6 +16,7 @@ pub mod hlog;
 mod load;
 mod round;
 mod run;
+mod stage;
 mod store;
 
 pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
@@ -27,11 +28,12 @@ pub use figures::{
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;
 pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, ThinkTime, WriteBatch};
-pub use round::{MethodCounts, OpeningTotals, RoundResult, StageLog, TrafficBytes, WrongAnswer};
+pub use round::{MethodCounts, OpeningTotals, RoundResult, StageCounts, StageLog, TrafficBytes, WrongAnswer};
 pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
     rfc3339_ms,
 };
+pub use stage::{LoadStage, StageResult};
 pub use store::{
     CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
 };

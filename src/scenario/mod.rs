@@ -24,6 +24,7 @@ mod read;
 mod schema;
 mod shape;
 mod skeleton;
+mod stage;
 mod sweep;
 
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ pub use overrides::{OverrideError, Overrides};
 pub use schema::json_schema;
 pub use shape::{Length, Shape};
 pub use skeleton::{INIT, Skeleton, SkeletonMethod};
+pub use stage::{Level, Stage};
 pub use sweep::{LoadPoint, Sweep};
 
 use crate::rpc::Service;

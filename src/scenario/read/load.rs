@@ -2,8 +2,10 @@
 
 use super::methods::{check_size, read_range_ns};
 use super::node::{Node, Problem, Read, Section};
+use super::stages::read_stages;
 use crate::scenario::{
     Amount, Arrivals, ConnectionMode, Idle, Load, LoadModel, MethodSpec, Mix, Placement, Sweep, ThinkTime,
+    stage,
 };
 
 const DEFAULT_DURATION_NS: u64 = 10_000_000_000;
@@ -19,9 +21,9 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
         section.exclusive("closed", "open")?;
         section.exclusive("calls", "duration")?;
     }
-    let model = match (get("open"), get("closed")) {
-        (Some(open), _) => read_open(open, sweep)?,
-        (None, closed) => read_closed(closed, sweep)?,
+    let (stages, model) = match (get("stages"), &section) {
+        (Some(stages), Some(section)) => read_stages(stages, section, sweep)?,
+        _ => (Vec::new(), read_model(get("open"), get("closed"), sweep)?),
     };
     let think_time = get("think_time").map(read_think_time).transpose()?;
     if let (LoadModel::Open { .. }, Some(node)) = (model, get("think_time")) {
@@ -30,6 +32,7 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
     let length = match (get("calls"), get("duration")) {
         (Some(calls), _) => Amount::Calls(calls.unsigned()?),
         (None, Some(duration)) => Amount::DurationNs(duration.duration_ns()?),
+        (None, None) if !stages.is_empty() => Amount::DurationNs(stage::total_ns(&stages)),
         (None, None) => Amount::DurationNs(DEFAULT_DURATION_NS),
     };
     let length = match mix.sequence_calls() {
@@ -44,6 +47,7 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
     let choice = |name: &str| get(name).map(Node::choice).transpose();
     Ok(Load {
         model,
+        stages,
         think_time,
         connections: small("connections")?,
         in_flight: small("in_flight")?,
@@ -60,6 +64,17 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
         client_threads: small("client_threads")?.unwrap_or(1),
         server_threads: small("server_threads")?.unwrap_or(1),
     })
+}
+
+fn read_model(
+    open: Option<&Node<'_>>,
+    closed: Option<&Node<'_>>,
+    sweep: Option<&Section<'_>>,
+) -> Read<LoadModel> {
+    match open {
+        Some(open) => read_open(open, sweep),
+        None => read_closed(closed, sweep),
+    }
 }
 
 fn read_open(node: &Node<'_>, sweep: Option<&Section<'_>>) -> Read<LoadModel> {
@@ -142,6 +157,11 @@ fn check_sequence(load: Option<&Section<'_>>, sweep: Option<&Section<'_>>, model
         return Err(closed
             .problem("a sequence has one call in flight")
             .with_help("concurrency = 1, or use weights in [mix]"));
+    }
+    if let Some(stages) = get("stages") {
+        return Err(stages
+            .name_problem("a sequence has one call in flight, and sets the number of calls itself")
+            .with_help("remove the key, or use weights in [mix]"));
     }
     if let Some(length) = get("calls").or_else(|| get("duration")) {
         return Err(length

@@ -11,6 +11,7 @@ mod node;
 mod samples;
 mod shape_keys;
 mod shapes;
+mod stages;
 mod words;
 
 use std::ops::Range;

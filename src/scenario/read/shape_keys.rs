@@ -1,6 +1,6 @@
 //! The keys of load shapes: a part of [`super::keys`].
 
-use super::keys::{Keys, Kind, one_of, optional};
+use super::keys::{CONCURRENCY, Keys, Kind, NAME, RATE, one_of, optional, required, table};
 use super::method_keys::{DELAY, UNIFORM};
 
 /// How long users think.
@@ -20,5 +20,34 @@ static THINK_TIMES: Keys = one_of(
             DELAY,
             "Exponential with this mean, as of users who know nothing of each other.",
         ),
+    ],
+);
+
+/// The most stages: each costs histograms.
+const MOST_STAGES: usize = 100;
+
+/// Stages of a load.
+pub(super) const STAGES: Kind = Kind::List { of: &Kind::Table(&STAGE), least: 1, most: MOST_STAGES };
+
+/// As the rate of a load, and nothing at all, from which or to which a ramp can go.
+const RAMP_END: Kind = Kind::Number { min: 0.0, max: 10_000_000.0 };
+
+static STAGE: Keys = table(
+    "stage",
+    &[
+        optional("rate_per_s", RATE, "Calls per second, constant; open only."),
+        optional(
+            "ramp_to_per_s",
+            RAMP_END,
+            "Calls per second at the stage's end, evenly from those at its begin; open only.",
+        ),
+        optional(
+            "ramp_from_per_s",
+            RAMP_END,
+            "Calls per second at a ramp's begin. Default: where the stage before ended.",
+        ),
+        optional("concurrency", CONCURRENCY, "Calls in flight; closed only."),
+        required("for", Kind::Duration { min_ns: 1_000_000 }, "How long the stage lasts."),
+        optional("label", NAME, "Its name in results. Default: what it is."),
     ],
 );

@@ -38,6 +38,9 @@ pub(super) struct LoadOptions {
     /// Seed of calls, payloads, arrivals and the order of rounds
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
+    /// Do not make calls once more to count bytes on the wire
+    #[arg(long)]
+    no_wire_pass: bool,
 }
 
 fn duration(text: &str) -> Result<u64, String> {
@@ -72,6 +75,7 @@ impl LoadOptions {
             think_time_ns: self.think_time,
             placement: self.placement,
             seed: self.seed,
+            no_wire_pass: self.no_wire_pass,
         };
         scenario.override_with(&overrides, &Registry)?;
         let choices = Choices { only: self.only.clone(), skip_unsupported: self.skip_unsupported };
@@ -104,6 +108,9 @@ impl LoadOptions {
         add("seed", self.seed.map(|value| value.to_string()));
         if self.skip_unsupported {
             typed.push("--skip-unsupported".into());
+        }
+        if self.no_wire_pass {
+            typed.push("--no-wire-pass".into());
         }
         typed
     }

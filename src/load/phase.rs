@@ -132,12 +132,12 @@ pub(super) fn settle(
         (Ok(_), Some(items))
             if items != call.stream.items && client.generator.expect(call.method) != Expect::Any =>
         {
-            let found = format_args!("{} items", call.stream.items);
-            results.tally.wrong(call.method, bytes, &format_args!("{items} items"), &found);
+            let found = call.stream.items;
+            results.tally.wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
             false
         }
         (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {
-            results.tally.wrong(call.method, bytes, expected, answer);
+            results.tally.wrong(call.method, bytes, || expected.told_apart(answer));
             false
         }
         (Ok(_), _) => {
@@ -181,10 +181,13 @@ fn take_item(client: &Client, phase: &Phase, call: &mut Started, answered: &Answ
     stream.is_wrong = true;
     let tally = &mut phase.results.borrow_mut().tally;
     if is_expected_at_all {
-        let found = format_args!("{item:?} as item {}", stream.items);
-        tally.wrong_answer(call.method, expected, &found);
+        let number = stream.items;
+        tally.wrong_answer(call.method, || {
+            let (expected, found) = expected.told_apart(item);
+            (expected, format!("{found} as item {number}"))
+        });
     } else {
-        tally.wrong_answer(call.method, &format_args!("one answer"), &format_args!("an item of a stream"));
+        tally.wrong_answer(call.method, || ("one answer".into(), "an item of a stream".into()));
     }
 }
 

@@ -181,6 +181,9 @@ pub struct Figures {
     pub lag_marked: Vec<String>,
     /// Message sizes.
     pub bytes_per_call: BytesPerCall,
+    /// What went wrong in the wire pass; null where nothing did, or there was none.
+    #[serde(default)]
+    pub wire_note: Option<String>,
     /// Processor time.
     pub cpu_us_per_call: CpuPerCall,
     /// Memory.

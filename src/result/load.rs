@@ -117,6 +117,9 @@ pub struct LoadRecord {
     /// TCP or UNIX sockets; null where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<Listen>,
+    /// Calls of each method in the wire pass; null without one.
+    #[serde(default)]
+    pub wire_calls: Option<u64>,
     /// The payload size of this load point in bytes, where the sweep sets it.
     pub payload_bytes: Option<u64>,
 }

@@ -16,10 +16,14 @@ pub mod hlog;
 mod load;
 mod round;
 mod run;
+mod series;
 mod stage;
 mod store;
+mod wire;
 
-pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
+pub use cell::{
+    CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
+};
 pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
@@ -33,7 +37,9 @@ pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
     rfc3339_ms,
 };
+pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_curve};
 pub use stage::{LoadStage, StageResult};
 pub use store::{
     CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
 };
+pub use wire::{FirstCalls, WireCounts, WireMethod, WirePass};

@@ -38,7 +38,8 @@ pub struct ScenarioRecord {
     pub name: String,
     /// Where it was read from; null for an embedded one.
     pub file: Option<String>,
-    /// Its whole text.
+    /// Its whole text, but for the values of `metadata`, which may be secret: they are replaced by their
+    /// lengths.
     pub text: String,
     /// What the command line changed in it, as it was typed.
     #[serde(default)]

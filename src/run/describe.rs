@@ -1,14 +1,11 @@
 //! What a result says of a cell and a run beside the figures.
 
 use crate::analysis::CellDescription;
-use crate::result::{LoadModel, LoadRecord, LoadStage, WriteBatch};
+use crate::result::{LoadModel, LoadRecord, LoadStage, OURS, WriteBatch};
 use crate::rpc::Listen;
 use crate::scenario::{self, Amount};
 
 use super::plan::Cell;
-
-/// Our own servers and clients.
-const OURS: &str = "wirebench (Rust)";
 
 /// Describes a cell.
 #[must_use]
@@ -131,6 +128,7 @@ fn load(cell: &Cell) -> LoadRecord {
         warmup_ms: duration_ms(load.warmup),
         warmup_calls: calls(load.warmup),
         socket: socket(cell),
+        wire_calls: Some(u64::from(load.wire_calls)).filter(|calls| *calls > 0),
         payload_bytes: cell.point.payload_bytes,
     }
 }

@@ -40,6 +40,8 @@ pub struct Load {
     pub client_threads: u32,
     /// The threads of our own servers.
     pub server_threads: u32,
+    /// How many calls of each method are made once more, untimed, to count bytes; 0 for none.
+    pub wire_calls: u32,
 }
 
 /// When calls are due.
@@ -217,6 +219,7 @@ mod tests {
             timeout_ns: 1,
             client_threads: 1,
             server_threads: 1,
+            wire_calls: 0,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Overrides {
     pub placement: Option<Placement>,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// `--no-wire-pass`.
+    pub no_wire_pass: bool,
 }
 
 /// An override that the scenario does not allow.
@@ -104,6 +106,9 @@ impl Scenario {
             self.sweep.placement.clear();
         }
         self.seed = overrides.seed.unwrap_or(self.seed);
+        if overrides.no_wire_pass {
+            self.load.wire_calls = 0;
+        }
         let flag = if overrides.rate_per_s.is_some() { "--rate" } else { "--concurrency" };
         match self.first_bad_link(catalogue) {
             Some((_, backend, error)) => Err(refuse(flag, format!("{error} (back end {backend})"))),

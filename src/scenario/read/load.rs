@@ -12,6 +12,7 @@ const DEFAULT_DURATION_NS: u64 = 10_000_000_000;
 const DEFAULT_WARMUP_NS: u64 = 500_000_000;
 const DEFAULT_TIMEOUT_NS: u64 = 5_000_000_000;
 const DEFAULT_ROUNDS: u32 = 3;
+const DEFAULT_WIRE_CALLS: u32 = 100;
 
 /// Reads the load. A sequence decides the model and the number of calls.
 pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mix: &Mix) -> Read<Load> {
@@ -63,6 +64,7 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
         timeout_ns: duration("timeout")?.unwrap_or(DEFAULT_TIMEOUT_NS),
         client_threads: small("client_threads")?.unwrap_or(1),
         server_threads: small("server_threads")?.unwrap_or(1),
+        wire_calls: small("wire_calls")?.unwrap_or(DEFAULT_WIRE_CALLS),
     })
 }
 

@@ -2,6 +2,7 @@
 //! exact place of its key and words of its own.
 
 mod backends;
+mod gates;
 pub(super) mod keys;
 mod kind;
 mod load;
@@ -163,7 +164,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
         mix,
         load,
         sweep,
-        gates: backends::read_gates(root.get("gates"))?,
+        gates: gates::read_gates(root.get("gates"))?,
         backends: backends::read_backends(root.need("backends")?, catalogue)?,
         text: text.to_owned(),
         file: file.to_owned(),

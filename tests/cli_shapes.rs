@@ -131,3 +131,60 @@ fn steps_of_a_closed_load_change_the_calls_in_flight() {
         std::fs::remove_dir_all(sandbox.path("steps")).unwrap();
     }
 }
+
+#[test]
+fn the_capacity_of_a_server_that_is_known_is_found() {
+    let sandbox = Sandbox::new().patient(std::time::Duration::from_secs(240));
+    // One call at a time, each 20 ms: 50/s, less what a busy machine takes.
+    let text = scenario(
+        "service_time = { fixed = \"20ms\", how = \"serial\" }",
+        "open = { rate_per_s = 20 }\nduration = \"2s\"\n[capacity]\nslo = \"p50 <= 200ms\"\nprecision = 0.1\nmin_per_s = 5\n",
+    );
+    sandbox.write("capacity.toml", text);
+    let ended = sandbox.run(["run", "capacity.toml", "--out", "out"]);
+    assert!(matches!(ended.code, Some(0 | 1 | 3)), "{ended:#?}");
+    let run = sandbox.result(&sandbox.path("out"));
+    let found = &run["capacity"][0];
+    let probes = found["probes"].as_array().unwrap();
+    let tried = |probe: &Value| probe["rate_per_s"].as_f64().unwrap();
+    // What holds on any machine: no rate above 50/s keeps the objective, and every round is kept.
+    for probe in probes {
+        let (rate, ok) = (tried(probe), probe["ok"] == true);
+        assert!(!ok || rate <= 55.0, "{found:#}");
+        assert_eq!(ok, probe["why"] == "", "{found:#}");
+        assert!(sandbox.path("out").join(probe["histograms"].as_str().unwrap()).is_file());
+    }
+    assert_eq!(tried(&probes[0]), 20.0);
+    assert!(ended.stdout.contains("Capacity"), "{}", ended.stdout);
+    if found["bound"] != "exact" {
+        eprintln!("the machine was too busy to find it: {found:#}");
+        return;
+    }
+    let rate = found["rate_per_s"].as_f64().unwrap();
+    assert!((20.0..=55.0).contains(&rate), "{found:#}");
+    let missed = probes.iter().filter(|probe| tried(probe) > rate).map(tried).fold(f64::MAX, f64::min);
+    assert!(missed <= rate * 1.1001, "{found:#}");
+    let of = cell(&run, "tcp");
+    assert_eq!(of["load"]["rate_per_s"].as_f64().unwrap(), rate);
+    assert_eq!(of["rounds"].as_array().unwrap().len(), 2, "found, and confirmed");
+}
+
+#[test]
+fn an_objective_that_no_rate_keeps_is_a_missed_gate() {
+    let sandbox = Sandbox::new();
+    let load = "open = { rate_per_s = 40 }\nduration = \"300ms\"";
+    sandbox.write("never.toml", scenario("service_time = { fixed = \"20ms\" }", load));
+    let ended = sandbox.run(["run", "never.toml", "--capacity", "p50 <= 1ms", "--out", "out"]);
+    let run = sandbox.result(&sandbox.path("out"));
+    let found = &run["capacity"][0];
+    assert_eq!((&found["bound"], &found["rate_per_s"]), (&"none".into(), &Value::Null), "{found:#}");
+    assert!(matches!(ended.code, Some(1 | 3)), "{ended:#?}");
+    assert_eq!(run["scenario"]["overrides"][0], "--capacity \"p50 <= 1ms\"");
+    let validated = sandbox.run(["validate", "never.toml", "--capacity", "p50 <= 1ms"]).expect_code(0);
+    assert!(
+        validated.stdout.contains("the highest rate from 10 to 1000000/s with p50 <= 1ms"),
+        "{validated:#?}"
+    );
+    let closed = sandbox.run(["run", "never.toml", "--concurrency", "2", "--capacity", "p50 <= 1ms"]);
+    closed.expect_code(2).says(&["--capacity", "this one is closed; add --rate"]);
+}

@@ -3,7 +3,7 @@
 
 use super::view::{NOTHING, nanoseconds};
 use crate::analysis::{count, duration_ns, rate_per_s};
-use crate::result::{Axis, CellResult, Curve, LoadModel, RunResult, StageResult};
+use crate::result::{Axis, Bound, CellResult, Curve, LoadModel, RunResult, StageResult};
 
 /// A table with what is to be said about it.
 pub(super) struct Extra {
@@ -21,7 +21,51 @@ pub(super) struct Extra {
 
 /// Every table of a run that has something in it.
 pub(super) fn extras(run: &RunResult) -> Vec<Extra> {
-    [stages(run), knees(run)].into_iter().flatten().collect()
+    [capacity(run), stages(run), knees(run)].into_iter().flatten().collect()
+}
+
+fn capacity(run: &RunResult) -> Option<Extra> {
+    let first = run.capacity.first()?;
+    let rows = run.capacity.iter().map(|found| {
+        let probe =
+            found.probes.iter().rev().find(|probe| probe.ok && Some(probe.rate_per_s) == found.rate_per_s);
+        let rate = match (found.bound, found.rate_per_s) {
+            (Bound::AtLeast, Some(rate)) => format!("at least {}", rate_per_s(rate)),
+            (_, rate) => rate.map_or_else(|| NOTHING.to_owned(), rate_per_s),
+        };
+        let name = if found.point.is_empty() {
+            found.backend.clone()
+        } else {
+            format!("{} {}", found.backend, found.point)
+        };
+        vec![
+            name,
+            found.slo.join(" and "),
+            rate,
+            nanoseconds(probe.and_then(|probe| probe.p99_ns)).unwrap_or_else(|| NOTHING.to_owned()),
+            count(found.probes.len() as u64),
+            match found.bound {
+                Bound::Exact => "found",
+                Bound::AtLeast => "lower bound",
+                Bound::None => "none",
+            }
+            .to_owned(),
+        ]
+    });
+    let mut remarks: Vec<String> =
+        run.capacity.iter().map(|found| format!("{}: {}.", found.backend, found.why)).collect();
+    remarks.push(format!(
+        "Capacity: the highest rate at which the objective was kept without errors, within {:.0} %; the figures \
+         of the load points are those at that rate.",
+        first.precision * 100.0
+    ));
+    Some(Extra {
+        title: "Capacity",
+        columns: vec!["back end", "objective", "capacity", "p99 there", "rounds", "bound"],
+        names: 2,
+        rows: rows.collect(),
+        remarks,
+    })
 }
 
 fn stages(run: &RunResult) -> Option<Extra> {

@@ -10,6 +10,8 @@ use crate::result::{
 
 /// The most load points that the headline speaks of.
 const MAX_HEADLINES: usize = 3;
+/// A stop that is told: a shorter one is no more than two looks at the server's state.
+const TOLD_STOP_NS: u64 = 20_000_000;
 /// The most stages of a load that are named in a sentence.
 const MAX_STAGES: usize = 6;
 
@@ -201,6 +203,13 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
                 "{}: the load generator's lag is more than a tenth of {}",
                 cell.label(),
                 cell.figures.lag_marked.join(", ")
+            ));
+        }
+        if let Some(stopped_ns) = cell.figures.server_stopped_ns.filter(|ns| *ns >= TOLD_STOP_NS) {
+            notes.push(format!(
+                "{}: the server was stopped for {} in one of the rounds; that is in its times, and counts",
+                cell.label(),
+                duration_ns(stopped_ns as f64)
             ));
         }
         // An errors verdict says it already.

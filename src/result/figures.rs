@@ -208,7 +208,8 @@ pub struct Figures {
     pub backlog: Option<u64>,
     /// The longest time in which the client process did not run, in nanoseconds.
     pub client_stopped_ns: Option<u64>,
-    /// The longest time in which the server process did not run, in nanoseconds.
+    /// The longest time in which the server process was stopped, in nanoseconds, as far as looks every
+    /// 10 ms tell; null where its processes are not ours.
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,

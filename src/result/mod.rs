@@ -8,6 +8,7 @@
 //! May import `rpc`. Data only: it deliberately judges nothing (see `analysis`) and draws nothing
 //! (see `report`).
 
+mod capacity;
 mod cell;
 mod curve;
 mod figures;
@@ -21,6 +22,7 @@ mod stage;
 mod store;
 mod wire;
 
+pub use capacity::{Bound, CapacityProbe, CapacityResult};
 pub use cell::{
     CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
 };

@@ -3,6 +3,7 @@
 //! May import everything but `cli` and `report`. It measures nothing itself (the client process
 //! does, see [`run_client`]) and judges nothing (see `analysis`).
 
+mod capacity;
 mod catalogue;
 mod describe;
 mod execute;
@@ -12,6 +13,7 @@ mod plan;
 mod proto_files;
 mod round;
 mod selftest;
+mod session;
 mod spec;
 mod wire;
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::protocol_of;
 use super::wire::Pass;
 use crate::host::resources::{self, Usage};
+use crate::host::stops::StopWatch;
 use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer, Pacing};
 use crate::protocol::ProtocolError;
@@ -119,8 +120,13 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         cpus: spec.client_cpus.clone(),
         payload_bytes,
     };
-    let watch = Watch { server_pid: spec.server_pid, seen: Mutex::new(Seen::default()) };
+    let watch = Watch {
+        server_pid: spec.server_pid,
+        seen: Mutex::new(Seen::default()),
+        stops: spec.server_pid.and_then(StopWatch::start),
+    };
     let mut round = load::drive(&drive, &watch)?;
+    round.server_stopped_ns = watch.stops.and_then(StopWatch::longest_ns);
     let seen = watch.seen.into_inner().unwrap_or_default();
     seen.fill(&mut round);
     Ok(round)
@@ -130,6 +136,8 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
 struct Watch {
     server_pid: Option<u32>,
     seen: Mutex<Seen>,
+    /// Whether somebody stops the server.
+    stops: Option<StopWatch>,
 }
 
 #[derive(Default)]
@@ -151,9 +159,11 @@ impl Watch {
 impl Observer for Watch {
     fn begins(&self) {
         self.look(0);
+        self.stops.iter().for_each(StopWatch::begin);
     }
 
     fn ends(&self) {
+        self.stops.iter().for_each(StopWatch::pause);
         self.look(1);
     }
 }

@@ -40,7 +40,7 @@ pub struct OverrideError {
     pub message: String,
 }
 
-fn refuse(flag: &'static str, message: impl Into<String>) -> OverrideError {
+pub(super) fn refuse(flag: &'static str, message: impl Into<String>) -> OverrideError {
     OverrideError { flag, message: message.into() }
 }
 
@@ -65,6 +65,10 @@ impl Scenario {
         if let Some(concurrency) = overrides.concurrency {
             if concurrency == 0 {
                 return Err(refuse("--concurrency", "must be at least 1"));
+            }
+            if self.capacity.is_some() {
+                let why = "the scenario searches a capacity, which needs an open load";
+                return Err(refuse("--concurrency", why));
             }
             if sequence && concurrency > 1 {
                 return Err(refuse("--concurrency", "the scenario's sequence has one call in flight"));

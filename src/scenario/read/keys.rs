@@ -2,7 +2,7 @@
 //! what is allowed, so that they cannot disagree.
 
 use super::method_keys::{DELAY, METHOD};
-use super::shape_keys::{STAGES, THINK_TIME};
+use super::shape_keys::{CAPACITY, STAGES, THINK_TIME};
 use crate::scenario::check::BytesGate;
 use crate::scenario::duration::MOST_NS;
 use crate::scenario::gate::Inconclusive;
@@ -129,6 +129,11 @@ pub(in crate::scenario) static SCENARIO: Keys = table(
             "sweep",
             Kind::Table(&SWEEP),
             "Lists of values; each combination is a cell and overrides the key of the same name.",
+        ),
+        optional(
+            "capacity",
+            Kind::Table(&CAPACITY),
+            "Searches the highest rate of an open load at which an objective is kept.",
         ),
         optional("gates", Kind::Table(&GATES), "What the results must reach."),
         required(

@@ -3,6 +3,7 @@
 use super::methods::{check_size, read_range_ns};
 use super::node::{Node, Problem, Read, Section};
 use super::stages::read_stages;
+use crate::scenario::capacity::DEFAULT_START_PER_S;
 use crate::scenario::{
     Amount, Arrivals, ConnectionMode, Idle, Load, LoadModel, MethodSpec, Mix, Placement, Sweep, ThinkTime,
     stage,
@@ -14,8 +15,14 @@ const DEFAULT_TIMEOUT_NS: u64 = 5_000_000_000;
 const DEFAULT_ROUNDS: u32 = 3;
 const DEFAULT_WIRE_CALLS: u32 = 100;
 
-/// Reads the load. A sequence decides the model and the number of calls.
-pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mix: &Mix) -> Read<Load> {
+/// Reads the load. A sequence decides the model and the number of calls; where the capacity
+/// `is_searched`, an open load needs no rate.
+pub(super) fn read_load(
+    node: Option<&Node<'_>>,
+    sweep: Option<&Section<'_>>,
+    mix: &Mix,
+    is_searched: bool,
+) -> Read<Load> {
     let section = node.map(Node::section).transpose()?;
     let get = |name: &str| section.as_ref().and_then(|section| section.get(name));
     if let Some(section) = &section {
@@ -24,7 +31,7 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
     }
     let (stages, model) = match (get("stages"), &section) {
         (Some(stages), Some(section)) => read_stages(stages, section, sweep)?,
-        _ => (Vec::new(), read_model(get("open"), get("closed"), sweep)?),
+        _ => (Vec::new(), read_model(get("open"), get("closed"), sweep, is_searched)?),
     };
     let think_time = get("think_time").map(read_think_time).transpose()?;
     if let (LoadModel::Open { .. }, Some(node)) = (model, get("think_time")) {
@@ -72,14 +79,15 @@ fn read_model(
     open: Option<&Node<'_>>,
     closed: Option<&Node<'_>>,
     sweep: Option<&Section<'_>>,
+    is_searched: bool,
 ) -> Read<LoadModel> {
     match open {
-        Some(open) => read_open(open, sweep),
+        Some(open) => read_open(open, sweep, is_searched),
         None => read_closed(closed, sweep),
     }
 }
 
-fn read_open(node: &Node<'_>, sweep: Option<&Section<'_>>) -> Read<LoadModel> {
+fn read_open(node: &Node<'_>, sweep: Option<&Section<'_>>, is_searched: bool) -> Read<LoadModel> {
     if let Some(concurrency) = sweep.and_then(|sweep| sweep.get("concurrency")) {
         return Err(concurrency
             .name_problem("an open load has no concurrency")
@@ -93,6 +101,7 @@ fn read_open(node: &Node<'_>, sweep: Option<&Section<'_>>) -> Read<LoadModel> {
     });
     let rate_per_s = match (rate, swept.transpose()?) {
         (Some(rate), _) | (None, Some(rate)) => rate,
+        (None, None) if is_searched => DEFAULT_START_PER_S,
         (None, None) => {
             return Err(node
                 .problem("the key `rate_per_s` is missing")

@@ -1,6 +1,6 @@
 //! The keys of load shapes: a part of [`super::keys`].
 
-use super::keys::{CONCURRENCY, Keys, Kind, NAME, RATE, one_of, optional, required, table};
+use super::keys::{CONCURRENCY, Keys, Kind, MOST_LISTED, NAME, RATE, one_of, optional, required, table};
 use super::method_keys::{DELAY, UNIFORM};
 
 /// How long users think.
@@ -49,5 +49,26 @@ static STAGE: Keys = table(
         optional("concurrency", CONCURRENCY, "Calls in flight; closed only."),
         required("for", Kind::Duration { min_ns: 1_000_000 }, "How long the stage lasts."),
         optional("label", NAME, "Its name in results. Default: what it is."),
+    ],
+);
+
+/// An objective.
+const OBJECTIVE: Kind = Kind::Text { most: 200 };
+
+pub(super) static CAPACITY: Keys = table(
+    "capacity",
+    &[
+        required(
+            "slo",
+            Kind::Either(&[OBJECTIVE, Kind::List { of: &OBJECTIVE, least: 1, most: MOST_LISTED }]),
+            "What must be kept, as \"p99 <= 5ms\", beside the budget of errors; one or a list.",
+        ),
+        optional("min_per_s", RATE, "The lowest rate that is tried. Default 10."),
+        optional("max_per_s", RATE, "The highest rate that is tried. Default 1000000."),
+        optional(
+            "precision",
+            Kind::Number { min: 0.01, max: 1.0 },
+            "How much higher the lowest rate that misses may be, as a share. Default 0.05.",
+        ),
     ],
 );

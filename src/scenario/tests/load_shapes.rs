@@ -197,3 +197,90 @@ fn the_command_line_replaces_stages_or_is_refused() {
     assert_eq!(overridden(&Overrides { calls: Some(9), ..default }).unwrap_err(), "--calls");
     assert_eq!(overridden(&Overrides { duration_ns: Some(9), ..default }).unwrap_err(), "--duration");
 }
+
+#[test]
+fn a_capacity_is_searched_over_an_open_load_without_a_rate() {
+    let scenario = parse(&format!(
+        "name = \"x\"\n{REST}[load]\nopen = {{}}\n[capacity]\nslo = \"p99.9 <= 5ms\"\nmax_per_s = 2000\n"
+    ));
+    let capacity = scenario.capacity.unwrap();
+    assert_eq!((capacity.min_per_s, capacity.max_per_s, capacity.precision), (10.0, 2_000.0, 0.05));
+    assert_eq!(scenario.load.model, LoadModel::Open { rate_per_s: 100.0, arrivals: Arrivals::Constant });
+    // Ten calls beyond the quantile, and a fifth more: 12,000.
+    let at = capacity.load_at(&scenario.load, 1_000.0);
+    assert_eq!((at.length, at.rounds), (Amount::DurationNs(12_000_000_000), 1));
+    assert_eq!(
+        capacity.load_at(&scenario.load, 2_000.0).length,
+        scenario.load.length,
+        "long enough as it is"
+    );
+}
+
+#[test]
+fn capacities_that_cannot_be_are_refused() {
+    let open = "[load]\nopen = {}\n";
+    check(
+        &[
+            ("[capacity]\nslo = \"p99 <= 5ms\"", "2:2", "the search varies the rate of an open load"),
+            (
+                "[load]\nclosed = {}\n[capacity]\nslo = \"p99 <= 5ms\"",
+                "4:2",
+                "give [load] open = { arrivals = \"constant\" }",
+            ),
+            (&format!("{open}[capacity]"), "4:2", "the key `slo` is missing"),
+            (&format!("{open}[capacity]\nslo = \"p98 <= 5ms\""), "5:1", "unknown metric \"p98\""),
+            (&format!("{open}[capacity]\nslo = []"), "5:1", "a list of 1 to 256 items"),
+            (&format!("{open}[capacity]\nslo = [\"p99 >= 5ms\"]"), "5:8", "an objective is an upper limit"),
+            (&format!("{open}[capacity]\nslo = \"rate >= 5/s\""), "5:1", "the rate is what is searched"),
+            (
+                &format!("{open}[capacity]\nslo = \"lag p99 <= 5ms\""),
+                "5:1",
+                "the lag is the load generator's",
+            ),
+            (&format!("{open}[capacity]\nslo = \"p99 <= 5ms\"\nmin_per_s = 0"), "6:1", "a number from 0.001"),
+            (&format!("{open}[capacity]\nslo = \"p99 <= 5ms\"\nmax_per_s = 1e12"), "6:1", "found `1e12`"),
+            (
+                &format!("{open}[capacity]\nslo = \"p99 <= 5ms\"\nprecision = 0"),
+                "6:1",
+                "a number from 0.01 to 1",
+            ),
+            (
+                &format!("{open}[capacity]\nslo = \"p99 <= 5ms\"\nmin_per_s = 9\nmax_per_s = 5"),
+                "6:1",
+                "min_per_s is greater than max_per_s",
+            ),
+            (
+                &format!("{open}[sweep]\nrate_per_s = [5]\n[capacity]\nslo = \"p99 <= 5ms\""),
+                "5:1",
+                "the search of [capacity] varies the rate",
+            ),
+            (
+                "[load]\nstages = [{ rate_per_s = 5, for = \"1s\" }]\n[capacity]\nslo = \"p99 <= 5ms\"",
+                "4:2",
+                "[load] stages say the rates",
+            ),
+        ],
+        "name = \"x\"\n",
+        REST,
+    );
+}
+
+#[test]
+fn the_command_line_can_ask_for_a_capacity() {
+    let searched = |load: &str, objective: &str| {
+        let mut scenario = parse(&format!("name = \"x\"\n{REST}[load]\n{load}\n"));
+        scenario
+            .search_capacity(objective)
+            .map(|()| scenario.capacity.unwrap())
+            .map_err(|error| error.message)
+    };
+    let found = searched("open = { rate_per_s = 7 }", "p99 <= 5ms").unwrap();
+    assert_eq!((found.slo[0].text.as_str(), found.precision), ("p99 <= 5ms", 0.05));
+    for (load, objective, why) in [
+        ("", "p99 <= 5ms", "this one is closed; add --rate"),
+        ("open = { rate_per_s = 7 }", "fast", "there is no comparison"),
+        ("stages = [{ rate_per_s = 7, for = \"1s\" }]", "p99 <= 5ms", "stages say the rates"),
+    ] {
+        assert!(searched(load, objective).unwrap_err().contains(why), "{load} {objective}");
+    }
+}

@@ -235,6 +235,19 @@ stages = [{ concurrency = 1, for = "5s" }, { concurrency = 8, for = "5s" }]
 [backends.a]
 protocol = "null"
 "#,
+    r#"
+name = "capacity"
+[methods.a]
+[load]
+open = {}
+[capacity]
+slo = ["p99 <= 5ms", "wait p50 < 1ms"]
+min_per_s = 1
+max_per_s = 1000
+precision = 0.1
+[backends.a]
+protocol = "null"
+"#,
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! From rounds to a cell.
 
 use super::figures::figures;
-use super::stages::stages;
+use super::load_stages::load_stages;
 use super::units::count;
 use super::verdict::{Limits, round_reasons};
 use super::wire::add_wire;
@@ -98,7 +98,7 @@ pub(super) fn put_together(cell: CellDescription, rounds: &[ReadRound<'_>], limi
     let wrong_answers =
         judged.iter().filter_map(|round| round.record.figures.wrong_answers).reduce(u64::saturating_add);
     figures.wrong_answers = wrong_answers;
-    figures.stages = stages(&cell.load, &results, limits);
+    figures.stages = load_stages(&cell.load, &results, limits);
     // Bytes are the same in every round, whether its times count or not.
     let passes = judged.iter().filter_map(|round| round.result?.wire_pass.as_ref());
     add_wire(&mut figures, passes);
@@ -143,7 +143,7 @@ fn judge<'a>(round: &'a ReadRound<'a>, load: &LoadRecord, limits: &Limits) -> Ju
         return unmeasured(Reason { kind: ReasonKind::Failed, detail });
     }
     let mut figures = figures(load.model, &[result], &histograms);
-    figures.stages = stages(load, &[result], limits);
+    figures.stages = load_stages(load, &[result], limits);
     let verdict = Verdict::of(round_reasons(result, &figures, intervals, load, limits));
     if verdict.has(ReasonKind::Overloaded) {
         without_tail(&mut figures);

@@ -8,9 +8,11 @@ mod capacity;
 mod cell;
 pub mod compare;
 mod curves;
+mod explain;
 mod figures;
 mod gates;
 mod goals;
+mod load_stages;
 mod outcome;
 mod overload;
 mod quantiles;
@@ -30,6 +32,10 @@ pub use attribution::{
 pub use capacity::{Judged, Probe, Search, judge_probe};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
+pub use explain::{
+    BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
+    StageRow, explain, overview,
+};
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};

@@ -1,8 +1,8 @@
 //! Why a round does not count. The rules are those of `METHODOLOGY.md`, "Validity of a round".
 
+use super::load_stages;
 use super::overload::{not_kept_up, saturated_client};
 use super::stability::unstable;
-use super::stages;
 use super::units::{count, duration_ns};
 use crate::result::hlog::Interval;
 use crate::result::{Figures, LoadModel, LoadRecord, LoadStage, Reason, ReasonKind, RoundResult};
@@ -46,7 +46,7 @@ pub fn round_reasons(
     ]
     .into_iter()
     .flatten()
-    .chain(stages::reasons(&figures.stages))
+    .chain(load_stages::reasons(&figures.stages))
     .collect();
     // A growing queue, a stopped client or a dead server moves the halves apart: the cause is named
     // already.

@@ -44,6 +44,9 @@ pub(super) struct LoadOptions {
     /// Do not make calls once more to count bytes on the wire
     #[arg(long)]
     no_wire_pass: bool,
+    /// Take no stamps for the stages of a call
+    #[arg(long)]
+    no_stages: bool,
 }
 
 fn duration(text: &str) -> Result<u64, String> {
@@ -79,6 +82,7 @@ impl LoadOptions {
             placement: self.placement,
             seed: self.seed,
             no_wire_pass: self.no_wire_pass,
+            no_stages: self.no_stages,
         };
         scenario.override_with(&overrides, &Registry)?;
         if let Some(objective) = &self.capacity {
@@ -118,6 +122,9 @@ impl LoadOptions {
         }
         if self.no_wire_pass {
             typed.push("--no-wire-pass".into());
+        }
+        if self.no_stages {
+            typed.push("--no-stages".into());
         }
         typed
     }

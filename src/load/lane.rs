@@ -136,7 +136,7 @@ impl Lane {
     }
 
     fn connected(&mut self, connection: Box<dyn Connection>) {
-        let session = session(&self.client, connection);
+        let session = self.client.session(connection);
         {
             let mut results = self.phase.results.borrow_mut();
             results.connect_failures_in_a_row = 0;
@@ -145,8 +145,9 @@ impl Lane {
         }
         self.traffic_before = (0, 0);
         self.link = Link::Up(session);
+        let connected_ns = now_ns();
         for call in std::mem::take(&mut self.waiting) {
-            self.submit(call);
+            self.submit(Started { connected_ns, ..call });
         }
     }
 
@@ -200,7 +201,8 @@ impl Lane {
         let (method, variant) = (planned.method, planned.variant);
         self.in_flight += 1;
         self.phase.results.borrow_mut().first_start_ns.get_or_insert(start_ns);
-        let call = Started { released, method, variant, start_ns, ..Started::default() };
+        let connected_ns = start_ns;
+        let call = Started { released, method, variant, start_ns, connected_ns, ..Started::default() };
         if matches!(self.link, Link::Up(_)) {
             self.submit(call);
         } else {
@@ -350,14 +352,6 @@ fn traffic(link: &Link) -> (u64, u64) {
 
 fn timed_out(limit_ns: u64) -> CallError {
     CallError::Timeout { after_ms: limit_ns / 1_000_000 }
-}
-
-/// A session over a fresh connection.
-pub(super) fn session(client: &Client, connection: Box<dyn Connection>) -> Box<Session> {
-    let Client { protocol, service, codecs, in_flight, .. } = client;
-    let mut session = Session::new(protocol, service, codecs, connection, *in_flight);
-    session.set_timeout(client.wiring.timeout_ns);
-    Box::new(session)
 }
 
 /// Begins to connect.

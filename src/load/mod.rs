@@ -4,6 +4,7 @@
 //! May import `protocol`, `record` and below; starts no process and reads no scenario file.
 
 mod lane;
+mod load_stages;
 mod pacer;
 mod phase;
 mod profile;
@@ -17,6 +18,7 @@ pub use pacer::{Paced, Pacing, SPIN_NS};
 pub use profile::Profile;
 pub use schedule::Schedule;
 pub use source::{Closed, Next, Open, ReleaseCounts, Released, Source};
+pub use stages::{StageProbe, StampedCall};
 pub use thinking::{Deal, Thinking};
 
 use std::collections::BTreeMap;
@@ -57,6 +59,8 @@ pub struct Drive {
     pub cpus: Vec<usize>,
     /// Payload bytes of arguments and answer, by method and variant ([`payload_bytes`]).
     pub payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
+    /// Stamps of sampled calls; `None` for none.
+    pub stages: Option<Arc<StageProbe>>,
 }
 
 /// Why a round could not be driven.
@@ -233,8 +237,8 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
         round.client_stopped_ns = round.client_stopped_ns.max(Some(thread.stopped_ns));
         round.gave_up = round.gave_up.take().or(thread.gave_up);
         openings.merge(&thread.openings);
-        round.load_stages.resize(thread.stages.len(), StageCounts::default());
-        for (stage, more) in round.load_stages.iter_mut().zip(&thread.stages) {
+        round.load_stages.resize(thread.load_stages.len(), StageCounts::default());
+        for (stage, more) in round.load_stages.iter_mut().zip(&thread.load_stages) {
             stage.merge(more);
         }
         tally.merge(thread.tally);

@@ -5,15 +5,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::load_stages::StageWatch;
 use super::source::{Released, Source};
-use super::stages::StageWatch;
+use super::stages::StampedCall;
 use crate::clock::now_ns;
-use crate::protocol::{Answered, CallId, MethodCodecs, Protocol};
+use crate::protocol::{Answered, CallId, MethodCodecs, Protocol, SampleLog, Session};
 use crate::record::{CallBytes, Recorder, Sample, Tally};
 use crate::result::OpeningTotals;
 use crate::rpc::{Service, Value};
 use crate::scenario::{Expect, Generator};
-use crate::transport::Wiring;
+use crate::transport::{Connection, Wiring};
 
 /// What the lanes of one thread share for the life of a round.
 pub(super) struct Client {
@@ -29,6 +30,27 @@ pub(super) struct Client {
     pub(super) per_call: bool,
     pub(super) in_flight: usize,
     pub(super) write_batch: usize,
+    /// One call in so many leaves stamps; 0 for none.
+    pub(super) sample_every: u32,
+    /// The number of the thread's next session, which no other session of the process has, and how far it is
+    /// to the one after.
+    pub(super) next_session: Cell<u64>,
+    pub(super) threads: u64,
+}
+
+impl Client {
+    /// A session over a fresh connection.
+    pub(super) fn session(&self, connection: Box<dyn Connection>) -> Box<Session> {
+        let Self { protocol, service, codecs, in_flight, .. } = self;
+        let mut session = Session::new(protocol, service, codecs, connection, *in_flight);
+        session.set_timeout(self.wiring.timeout_ns);
+        if self.sample_every > 0 {
+            let number = self.next_session.get();
+            self.next_session.set(number + self.threads);
+            session.sample(self.sample_every, number);
+        }
+        Box::new(session)
+    }
 }
 
 /// What the lanes of one thread share for one phase (warm-up, or the measured interval).
@@ -46,6 +68,8 @@ pub(super) struct Phase {
 pub(super) struct PhaseResults {
     /// `None` in the warm-up.
     pub(super) recorder: Option<Recorder>,
+    /// `None` in the warm-up, and where no call is sampled.
+    pub(super) stages: Option<SampleLog<StampedCall>>,
     pub(super) tally: Tally,
     pub(super) openings: OpeningTotals,
     pub(super) connect_failures_in_a_row: u32,
@@ -65,6 +89,8 @@ pub(super) struct Started {
     pub(super) method: usize,
     pub(super) variant: usize,
     pub(super) start_ns: u64,
+    /// When it had a connection: its start, where there was one.
+    pub(super) connected_ns: u64,
     /// `None` while its connection is on the way.
     pub(super) id: Option<CallId>,
     pub(super) encoded_request: u64,
@@ -155,6 +181,15 @@ pub(super) fn settle(
     };
     if is_right && let Some(recorder) = &mut results.recorder {
         recorder.record(&sample);
+        if let (Some(stages), Some(stamps)) = (&mut results.stages, answered.stamps) {
+            stages.add(StampedCall {
+                method: call.method as u64,
+                start_ns: call.start_ns,
+                connected_ns: call.connected_ns,
+                stamps: *stamps,
+                done_ns: at_ns,
+            });
+        }
     }
     if let (Some(stages), Ok(_)) = (&phase.stages, &answered.outcome) {
         stages.answered(&sample, is_right);

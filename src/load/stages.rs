@@ -1,135 +1,71 @@
-//! The stages of a load in one client thread: which one a call belongs to, what becomes of its calls,
-//! and the steps of a closed loop. A call belongs to the stage in which it was due, whenever its
-//! answer comes.
+//! Stamps of sampled calls at the client, from start to done.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::Mutex;
 
-use super::phase::Phase;
-use super::source::Source;
-use crate::clock::PreciseTimer;
-use crate::record::{Recorder, Sample};
-use crate::result::StageCounts;
-use crate::rpc::ErrorClass;
-use crate::scenario::Stage;
+use crate::protocol::{ClientStamps, SampleLog};
 
-/// Counts and histograms of each stage.
-pub(super) struct StageWatch {
-    begun_ns: Cell<u64>,
-    /// After the begin.
-    ends_ns: Vec<u64>,
-    recorder: RefCell<Option<Recorder>>,
-    counts: RefCell<Vec<StageCounts>>,
+/// A client thread keeps so many samples.
+const THREAD_SAMPLES: usize = 16_384;
+
+/// A sampled call that was answered rightly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StampedCall {
+    /// The method's position.
+    pub method: u64,
+    /// It got a slot.
+    pub start_ns: u64,
+    /// It had a connection, too: later than its start where one was opened for it.
+    pub connected_ns: u64,
+    /// At the session.
+    pub stamps: ClientStamps,
+    /// Its answer was decoded, or a stream's end was there.
+    pub done_ns: u64,
 }
 
-impl StageWatch {
-    /// `recorder` has a method for each stage.
-    pub(super) fn new(stages: &[Stage], recorder: Recorder) -> Self {
-        Self {
-            begun_ns: Cell::new(0),
-            ends_ns: ends_ns(stages),
-            recorder: RefCell::new(Some(recorder)),
-            counts: RefCell::new(vec![StageCounts::default(); stages.len()]),
-        }
+impl StampedCall {
+    /// The stamps as numbers, for a file.
+    #[must_use]
+    pub fn to_words(self) -> [u64; 9] {
+        let Self { method, start_ns, connected_ns, stamps, done_ns } = self;
+        let ClientStamps { key, sent_ns, received_ns, decoded_ns, ended_ns } = stamps;
+        [method, start_ns, connected_ns, key, sent_ns, received_ns, decoded_ns, ended_ns, done_ns]
     }
 
-    /// The first stage begins at this time.
-    pub(super) fn begins(&self, at_ns: u64) {
-        self.begun_ns.set(at_ns);
-    }
-
-    fn stage_of(&self, due_ns: u64) -> usize {
-        let offset_ns = due_ns.saturating_sub(self.begun_ns.get());
-        let stage = self.ends_ns.partition_point(|end_ns| *end_ns <= offset_ns);
-        stage.min(self.ends_ns.len().saturating_sub(1))
-    }
-
-    /// A call of an open loop was due, and perhaps found no free slot.
-    pub(super) fn offered(&self, due_ns: u64, waited: bool) {
-        let stage = self.stage_of(due_ns);
-        if let Some(counts) = self.counts.borrow_mut().get_mut(stage) {
-            counts.offered_calls += 1;
-            counts.waited_calls += u64::from(waited);
-        }
-    }
-
-    /// A call was answered: rightly, where there is something to record.
-    pub(super) fn answered(&self, sample: &Sample, is_right: bool) {
-        let stage = self.over(sample.due_ns, sample.done_ns, |counts| counts.calls += 1);
-        if let (true, Some(recorder)) = (is_right, &mut *self.recorder.borrow_mut()) {
-            recorder.record(&Sample { method: stage, ..*sample });
-        }
-    }
-
-    /// A call failed.
-    pub(super) fn failed(&self, due_ns: u64, at_ns: u64, class: ErrorClass) {
-        self.over(due_ns, at_ns, |counts| *counts.errors.entry(class).or_default() += 1);
-    }
-
-    /// A call was due and never sent.
-    pub(super) fn unsent(&self, due_ns: u64) {
-        let stage = self.stage_of(due_ns);
-        if let Some(counts) = self.counts.borrow_mut().get_mut(stage) {
-            *counts.errors.entry(ErrorClass::Unsent).or_default() += 1;
-        }
-    }
-
-    fn over(&self, due_ns: u64, at_ns: u64, count: impl FnOnce(&mut StageCounts)) -> usize {
-        let stage = self.stage_of(due_ns);
-        let before_ns = stage.checked_sub(1).map_or(0, |before| self.ends_ns[before]);
-        if let Some(counts) = self.counts.borrow_mut().get_mut(stage) {
-            count(counts);
-            let elapsed_ns = at_ns.saturating_sub(self.begun_ns.get() + before_ns);
-            counts.elapsed_ns = counts.elapsed_ns.max(elapsed_ns);
-        }
-        stage
-    }
-
-    /// Ends the recording, and gives what was counted.
-    pub(super) fn finish(&self, at_ns: u64) -> Vec<StageCounts> {
-        if let Some(recorder) = self.recorder.borrow_mut().take() {
-            recorder.finish(at_ns);
-        }
-        self.counts.take()
+    /// The stamps that [`Self::to_words`] wrote.
+    #[must_use]
+    pub fn from_words(words: [u64; 9]) -> Self {
+        let [method, start_ns, connected_ns, key, sent_ns, received_ns, decoded_ns, ended_ns, done_ns] =
+            words;
+        let stamps = ClientStamps { key, sent_ns, received_ns, decoded_ns, ended_ns };
+        Self { method, start_ns, connected_ns, stamps, done_ns }
     }
 }
 
-/// When stages end, in nanoseconds after the begin of the first.
-fn ends_ns(stages: &[Stage]) -> Vec<u64> {
-    let mut end_ns = 0_u64;
-    stages
-        .iter()
-        .map(|stage| {
-            end_ns = end_ns.saturating_add(stage.length_ns);
-            end_ns
-        })
-        .collect()
+/// How a round samples its calls, and what came of it.
+#[derive(Debug)]
+pub struct StageProbe {
+    /// One call in so many.
+    pub every: u32,
+    /// Every thread's samples, once the round is over.
+    pub calls: Mutex<Vec<StampedCall>>,
 }
 
-/// Changes the calls in flight of a closed loop where its stages say so; `slots` are this thread's of
-/// each stage. Ends when the last stage does.
-///
-/// # Errors
-/// The system arms no timer.
-pub(super) async fn step(
-    phase: &Rc<Phase>,
-    stages: &[Stage],
-    slots: &[usize],
-    begun_ns: u64,
-) -> std::io::Result<()> {
-    let mut timer = PreciseTimer::new()?;
-    let ends_ns = ends_ns(stages);
-    for (index, end_ns) in ends_ns.iter().enumerate() {
-        let at_ns = begun_ns.saturating_add(*end_ns);
-        timer.until(at_ns).await?;
-        let slots = slots.get(index + 1).copied();
-        let is_last = index + 2 >= stages.len();
-        match &mut *phase.source.borrow_mut() {
-            // After the last stage the lanes have only to learn that it is over.
-            Source::Closed(closed) => closed.set_concurrency(slots.unwrap_or(0)),
-            Source::Thinking(thinking) => thinking.set_users(slots.unwrap_or(0), at_ns, is_last),
-            Source::Open(_) => {}
+impl StageProbe {
+    /// A probe of one call in `every`.
+    #[must_use]
+    pub fn new(every: u32) -> Self {
+        Self { every, calls: Mutex::new(Vec::new()) }
+    }
+
+    /// The log of one thread.
+    pub(super) fn thread_log(&self) -> SampleLog<StampedCall> {
+        SampleLog::new(self.every, THREAD_SAMPLES, |call| call.stamps.key)
+    }
+
+    /// Takes the log of a thread that is done.
+    pub(super) fn take(&self, log: SampleLog<StampedCall>) {
+        if let Ok(mut calls) = self.calls.lock() {
+            calls.extend(log.into_samples());
         }
     }
-    Ok(())
 }

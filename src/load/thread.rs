@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Lane, Link, connect, session};
+use super::lane::{Lane, Link, connect};
+use super::load_stages::{self, StageWatch};
 use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
 use super::profile::Profile;
 use super::schedule::Schedule;
 use super::source::{Closed, Open, ReleaseCounts, Source};
-use super::stages::{self, StageWatch};
 use super::thinking::{self, Deal, Thinking};
 use super::{Drive, DriveError};
 use crate::clock::{now_ns, reduce_timer_slack};
@@ -40,7 +40,7 @@ pub(super) struct ThreadResult {
     pub(super) spun_ns: u64,
     pub(super) stopped_ns: u64,
     pub(super) gave_up: Option<String>,
-    pub(super) stages: Vec<StageCounts>,
+    pub(super) load_stages: Vec<StageCounts>,
 }
 
 /// A client thread's place among the others.
@@ -108,6 +108,9 @@ async fn round(
         per_call: drive.load.connection_mode == ConnectionMode::PerCall,
         in_flight: drive.links.in_flight.max(1) as usize,
         write_batch: drive.write_batch.max(1) as usize,
+        sample_every: drive.stages.as_ref().map_or(0, |probe| probe.every),
+        next_session: Cell::new(place.thread.into()),
+        threads: place.threads.into(),
     });
     let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
     let mut openings = OpeningTotals::default();
@@ -124,8 +127,9 @@ async fn round(
     let kinds = Kinds::of(is_paced, streams);
     let length = IntervalLength::of_round(known_length_ns(drive));
     let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
-    let stages = of_stages.map(|background| watch_stages(drive, Kinds::of(is_paced, false), background));
-    let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder), stages));
+    let watch = of_stages.map(|background| watch_stages(drive, Kinds::of(is_paced, false), background));
+    let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder), watch));
+    phase.results.borrow_mut().stages = drive.stages.as_ref().map(|probe| probe.thread_log());
     let finished = run_phase(drive, place, &client, &phase, links).await?;
     heart.abort();
     switch(false);
@@ -133,17 +137,20 @@ async fn round(
         spinner.abort();
     }
 
-    let PhaseResults { recorder, mut tally, .. } =
+    let PhaseResults { recorder, stages, mut tally, .. } =
         std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(&names, None));
     if let Some(recorder) = recorder {
         recorder.finish(now_ns());
     }
-    let stages = phase.stages.as_ref().map_or_else(Vec::new, |stages| stages.finish(now_ns()));
+    let load_stages = phase.stages.as_ref().map_or_else(Vec::new, |stages| stages.finish(now_ns()));
+    if let (Some(probe), Some(log)) = (&drive.stages, stages) {
+        probe.take(log);
+    }
     for (method, calls) in finished.unsent.into_iter().enumerate().filter(|(_, calls)| *calls > 0) {
         tally.unsent(method, calls);
     }
     openings.merge(&finished.summary.openings);
-    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), stages, ..finished.summary })
+    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), load_stages, ..finished.summary })
 }
 
 fn watch_stages(drive: &Drive, kinds: Kinds, background: Background) -> StageWatch {
@@ -195,7 +202,7 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
             && let Ok(Ok(connection)) =
                 tokio::time::timeout(Duration::from_nanos(client.timeout_ns), connecting).await
         {
-            let session = session(client, connection);
+            let session = client.session(connection);
             let opening = session.opening();
             openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
             link = Link::Up(session);
@@ -209,6 +216,7 @@ impl PhaseResults {
     fn new(names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
         Self {
             recorder,
+            stages: None,
             tally: Tally::new(names),
             openings: OpeningTotals::default(),
             connect_failures_in_a_row: 0,
@@ -347,7 +355,7 @@ async fn run_phase(
         spun_ns: paced.spun_ns + phase.spun_ns.get(),
         stopped_ns: 0,
         gave_up: results.gave_up.clone(),
-        stages: Vec::new(),
+        load_stages: Vec::new(),
     };
     drop(results);
     Ok(Finished { links, summary, unsent })
@@ -380,7 +388,7 @@ fn step(
     }
     let (phase, stages) = (Rc::clone(phase), drive.load.stages.clone());
     Some(tokio::task::spawn_local(async move {
-        if let Err(error) = stages::step(&phase, &stages, &slots, begun_ns).await {
+        if let Err(error) = load_stages::step(&phase, &stages, &slots, begun_ns).await {
             let why = format!("no timer for the steps of the load: {error}");
             phase.results.borrow_mut().gave_up.get_or_insert(why);
         }

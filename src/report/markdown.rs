@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::extras::{Extra, extras};
-use super::text::markdown;
+use super::text::{Limited, markdown};
 use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 
@@ -17,7 +17,7 @@ const MAX_SENTENCE: usize = 400;
 
 fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     let view = view(input.run);
-    let mut text = Limited { text: String::new(), left_out: 0 };
+    let mut text = Limited::new(MAX_BYTES);
     text.push(&format!("### {}\n\n", markdown(&input.run.scenario.name, MAX_NAME)));
     for sentence in &view.headline {
         text.push(&format!("{}  \n", markdown(sentence, MAX_SENTENCE)));
@@ -40,30 +40,6 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
         ));
     }
     Ok(one_file(FORMAT.file_name, text.finish()))
-}
-
-/// A text that leaves out lines which no longer fit, and says how many.
-struct Limited {
-    text: String,
-    left_out: usize,
-}
-
-impl Limited {
-    fn push(&mut self, part: &str) {
-        if self.text.len() + part.len() > MAX_BYTES {
-            self.left_out += 1;
-        } else {
-            self.text.push_str(part);
-        }
-    }
-
-    fn finish(mut self) -> String {
-        if self.left_out > 0 {
-            let _ =
-                write!(self.text, "\n{} lines did not fit; the other reports have them.\n", self.left_out);
-        }
-        self.text
-    }
 }
 
 fn push_group(text: &mut Limited, group: &Group) {

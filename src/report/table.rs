@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::extras::{Extra, extras};
-use super::text::line;
+use super::text::{line, wrap};
 use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 
@@ -186,23 +186,4 @@ fn write_notes(text: &mut String, view: &View, input: &Input<'_>) {
     for note in &view.notes {
         wrap(text, &line(note, MAX_SENTENCE), "  ", columns);
     }
-}
-
-/// Writes a sentence in lines of at most `columns` characters; later lines begin with `indent`.
-fn wrap(text: &mut String, sentence: &str, indent: &str, columns: usize) {
-    let mut column = 0;
-    for word in sentence.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > columns {
-            text.push('\n');
-            text.push_str(indent);
-            column = indent.len();
-        } else if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
 }

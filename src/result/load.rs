@@ -117,6 +117,9 @@ pub struct LoadRecord {
     /// TCP or UNIX sockets; null where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<Listen>,
+    /// One call in so many left stamps for the stages; null where none did.
+    #[serde(default)]
+    pub stage_samples: Option<u64>,
     /// Calls of each method in the wire pass; null without one.
     #[serde(default)]
     pub wire_calls: Option<u64>,

@@ -10,6 +10,7 @@
 
 mod capacity;
 mod cell;
+mod check;
 mod curve;
 mod figures;
 mod histograms;
@@ -26,10 +27,14 @@ pub use capacity::{Bound, CapacityProbe, CapacityResult};
 pub use cell::{
     CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
 };
+pub use check::{
+    BytesCheck, CalibratedMetric, Calibration, CheckResult, CheckSettings, CheckSide, CheckStatus,
+    ErrorsCheck, LookRecord, MetricCheck, PairRecord,
+};
 pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
-    Quantiles, RssPeak, Stages, Switches,
+    Quantiles, RssPeak, Stages, StagesCheck, Switches,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;
@@ -42,6 +47,6 @@ pub use run::{
 pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_curve};
 pub use stage::{LoadStage, StageResult};
 pub use store::{
-    CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
+    CellKey, Store, StoreError, StoredRound, load_check, load_histograms, load_rounds, load_run, write_whole,
 };
 pub use wire::{FirstCalls, WireCounts, WireMethod, WirePass};

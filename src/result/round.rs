@@ -121,6 +121,12 @@ impl OpeningTotals {
 pub struct StageLog {
     /// How many calls were sampled and matched on both sides.
     pub samples: u64,
+    /// How many were sampled at the client and have no counterpart at the server.
+    pub unmatched: u64,
+    /// Sum of the service times of all sampled calls, in nanoseconds.
+    pub service_ns: u64,
+    /// Sum of all stages of the matched ones, in nanoseconds.
+    pub stages_ns: u64,
     /// The interval log: `Tag=<stage>/stage,…` (see `hlog`).
     pub hlog: String,
 }

@@ -86,7 +86,7 @@ impl<'a> Seeker<'a> {
 
     fn take(&mut self, cell: Cell, made: Tried, capacity: &Capacity, limits: &Limits) {
         let Some(rate_per_s) = self.search.next_per_s() else { return };
-        let result = judged(&cell, &[&made], limits);
+        let result = judged(&cell, [&made], limits);
         let judgement = judge_probe(&result, &capacity.slo);
         self.probes.push(CapacityProbe {
             rate_per_s,
@@ -132,8 +132,7 @@ impl<'a> Seeker<'a> {
             .map(|(round, _)| round)
             .collect();
         let (cell, _) = own.first()?;
-        let tried: Vec<&Tried> = own.iter().map(|(_, tried)| tried).collect();
-        Some(judged(cell, &tried, limits))
+        Some(judged(cell, own.iter().map(|(_, tried)| tried), limits))
     }
 }
 

@@ -158,7 +158,7 @@ fn assemble(session: &mut Session<'_>, tried: &[Vec<Tried>], changed: Option<usi
         let known = kept.next().filter(is_same);
         cells.push(match (known, changed) {
             (Some(known), Some(_)) => known,
-            _ => judged(cell, &tried[index].iter().collect::<Vec<_>>(), &limits),
+            _ => judged(cell, &tried[index], &limits),
         });
     }
     session.set_cells(cells);

@@ -187,14 +187,14 @@ fn lost(dir: &Path) -> impl FnOnce(StoreError) -> RunError {
 }
 
 /// What others did on the machine while the rounds ran, where it is worth a word.
-fn disturbed((before, own_before_ns): (Option<Snapshot>, u64)) -> Option<String> {
+pub(super) fn disturbed((before, own_before_ns): (Option<Snapshot>, u64)) -> Option<String> {
     let own_ns = processor_time_ns().saturating_sub(own_before_ns);
     let seen = before?.until(&Snapshot::take()?, own_ns);
     seen.is_notable().then(|| format!("while the rounds ran, {seen}"))
 }
 
 /// The processor time of this process and of every child that has ended.
-fn processor_time_ns() -> u64 {
+pub(super) fn processor_time_ns() -> u64 {
     let used = |who| {
         let usage = getrusage(who).ok()?;
         u64::try_from((usage.user_time() + usage.system_time()).num_nanoseconds()).ok()
@@ -211,7 +211,7 @@ fn label(cell: &Cell) -> String {
     }
 }
 
-fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
+pub(super) fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
     RunResult {
         schema_version: SCHEMA_VERSION,
         wirebench: Versions {
@@ -240,9 +240,14 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
 }
 
 /// A cell from the rounds that were tried.
-pub(super) fn judged(cell: &Cell, tried: &[&Tried], limits: &Limits) -> CellResult {
+pub(super) fn judged<'t>(
+    cell: &Cell,
+    tried: impl IntoIterator<Item = &'t Tried> + Clone,
+    limits: &Limits,
+) -> CellResult {
     let inputs: Vec<RoundInput<'_>> = tried
-        .iter()
+        .clone()
+        .into_iter()
         .map(|round| RoundInput {
             order: round.order,
             histograms: round.histograms.clone(),
@@ -251,7 +256,7 @@ pub(super) fn judged(cell: &Cell, tried: &[&Tried], limits: &Limits) -> CellResu
         .collect();
     let mut description = describe(cell);
     // What the server calls itself says more than its command.
-    if let Some(said) = tried.iter().find_map(|round| round.implementation.clone()) {
+    if let Some(said) = tried.into_iter().find_map(|round| round.implementation.clone()) {
         description.implementation = Some(said);
     }
     cell_from_rounds(description, &inputs, limits)

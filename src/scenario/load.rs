@@ -42,6 +42,8 @@ pub struct Load {
     pub server_threads: u32,
     /// How many calls of each method are made once more, untimed, to count bytes; 0 for none.
     pub wire_calls: u32,
+    /// One call in so many leaves stamps for the stages; 0 for none.
+    pub stage_samples: u32,
 }
 
 /// When calls are due.
@@ -220,6 +222,7 @@ mod tests {
             client_threads: 1,
             server_threads: 1,
             wire_calls: 0,
+            stage_samples: 0,
         }
     }
 

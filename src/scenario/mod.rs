@@ -26,6 +26,7 @@ mod read;
 mod redact;
 mod schema;
 mod shape;
+mod sizing;
 mod skeleton;
 mod stage;
 mod sweep;
@@ -39,7 +40,9 @@ pub use capacity::Capacity;
 pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
-pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
+pub use gate::{
+    Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind, parse_percentage,
+};
 pub use generate::{Generator, PlannedCall};
 pub use load::{
     Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement, ThinkTime,
@@ -49,6 +52,7 @@ pub use overrides::{OverrideError, Overrides};
 pub use redact::without_secrets;
 pub use schema::json_schema;
 pub use shape::{Length, Shape};
+pub use sizing::Sizing;
 pub use skeleton::{INIT, Skeleton, SkeletonMethod};
 pub use stage::{Level, Stage};
 pub use sweep::{LoadPoint, Sweep};

@@ -28,6 +28,8 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// `--no-wire-pass`.
     pub no_wire_pass: bool,
+    /// `--no-stages`.
+    pub no_stages: bool,
 }
 
 /// An override that the scenario does not allow.
@@ -112,6 +114,9 @@ impl Scenario {
         self.seed = overrides.seed.unwrap_or(self.seed);
         if overrides.no_wire_pass {
             self.load.wire_calls = 0;
+        }
+        if overrides.no_stages {
+            self.load.stage_samples = 0;
         }
         let flag = if overrides.rate_per_s.is_some() { "--rate" } else { "--concurrency" };
         match self.first_bad_link(catalogue) {

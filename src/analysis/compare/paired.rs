@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn the_spread_of_normal_values_is_their_standard_deviation() {
         let mut random = Random::new(3);
-        let mut normal = || (-2.0 * (1.0 - random.unit()).ln()).sqrt() * (random.unit() * 6.283_185).cos();
+        let mut normal =
+            || (-2.0 * (1.0 - random.unit()).ln()).sqrt() * (random.unit() * std::f64::consts::TAU).cos();
         let mean = (0..200)
             .map(|_| Differences::new((0..40).map(|_| 0.13 * normal())).spread(0.025).unwrap())
             .sum::<f64>()

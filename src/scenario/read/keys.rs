@@ -216,6 +216,11 @@ static LOAD: Keys = table(
         optional("client_threads", THREADS, "The client's threads. Default 1."),
         optional("server_threads", THREADS, "The threads of our own servers. Default 1."),
         optional(
+            "stage_samples",
+            Kind::Integer { min: 0, max: 1_000_000 },
+            "One call in so many leaves stamps, for the stages of a call. Default 32; 0 for none.",
+        ),
+        optional(
             "wire_calls",
             Kind::Integer { min: 0, max: 100_000 },
             "Calls of each method that are made once more, untimed, to count bytes. Default 100; 0 for none.",
@@ -280,7 +285,7 @@ static SWEEP: Keys = table(
         optional(
             "payload",
             Kind::List { of: &Kind::Integer { min: 0, max: LONGEST_CONTENT }, least: 1, most: MOST_LISTED },
-            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow).",
+            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow); in a method without such, lists that have one grow to it.",
         ),
     ],
 );

@@ -146,6 +146,7 @@ write_batch = 16
 timeout = "5s"
 client_threads = 2
 wire_calls = 20
+stage_samples = 8
 server_threads = 2
 [sweep]
 rate_per_s = [1, 2.5]

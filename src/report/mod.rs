@@ -14,6 +14,7 @@ mod charts;
 mod check;
 mod csv;
 mod explain;
+mod extras;
 mod hgrm;
 mod html;
 mod json;

@@ -3,6 +3,7 @@
 //! May import `result` and `scenario`. Pure: no I/O, no clock. It deliberately measures nothing (see
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
+mod catches;
 mod cell;
 mod figures;
 mod gates;
@@ -15,6 +16,7 @@ mod stability;
 mod units;
 mod verdict;
 
+pub use catches::{CODECS, Facts, PROTOCOLS, WITHOUT_STREAMS, catches, opens_all_the_time};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use figures::figures;
 pub use gates::evaluate_gates;

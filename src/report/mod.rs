@@ -13,7 +13,10 @@ mod hgrm;
 mod html;
 mod json;
 mod markdown;
+mod place;
 mod sentences;
+mod spectra;
+mod svg;
 mod table;
 mod text;
 mod view;
@@ -22,7 +25,12 @@ use crate::result::{Histograms, RunResult};
 
 /// Every format.
 pub const FORMATS: &[Format] =
-    &[table::FORMAT, json::FORMAT, markdown::FORMAT, csv::FORMAT, hgrm::FORMAT, html::FORMAT];
+    &[table::FORMAT, json::FORMAT, markdown::FORMAT, csv::FORMAT, hgrm::FORMAT, html::FORMAT, svg::FORMAT];
+
+/// Formats that put several runs into one report, with how they do.
+const TOGETHER: &[(&str, RenderRuns)] = &[(html::FORMAT.name, html::render_runs)];
+
+type RenderRuns = fn(&[Input<'_>]) -> Result<Vec<ReportFile>, ReportError>;
 
 /// A format.
 #[derive(Clone, Copy)]
@@ -139,6 +147,21 @@ pub fn render_files(
         .find(|known| known.name == format)
         .ok_or_else(|| ReportError::UnknownFormat { name: format.to_owned() })?;
     (found.render)(&Input { run, histograms, options })
+}
+
+/// Makes one report of several runs; `None` where the format has one report per run.
+///
+/// # Errors
+/// The results cannot be put into the format.
+pub fn render_together(
+    format: &str,
+    runs: &[(RunResult, Histograms)],
+    options: Options,
+) -> Result<Option<Vec<ReportFile>>, ReportError> {
+    let Some((_, render)) = TOGETHER.iter().find(|(name, _)| *name == format) else { return Ok(None) };
+    let inputs: Vec<Input<'_>> =
+        runs.iter().map(|(run, histograms)| Input { run, histograms, options }).collect();
+    render(&inputs).map(Some)
 }
 
 /// The one file of a format.

@@ -115,7 +115,18 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
     words.join("; ")
 }
 
-fn plural(number: u64, thing: &str) -> String {
+/// A load in few words.
+pub(super) fn load_in_short(load: &LoadRecord) -> String {
+    match load.model {
+        LoadModel::Closed => format!("{} in flight", plural(load.concurrency.unwrap_or(0), "call")),
+        LoadModel::Open => {
+            let rate = load.rate_per_s.map_or_else(|| NOTHING.to_owned(), rate_per_s);
+            format!("{rate} offered")
+        }
+    }
+}
+
+pub(super) fn plural(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 

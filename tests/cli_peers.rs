@@ -6,6 +6,7 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use support::{Ended, Sandbox, finish, listing};
 
@@ -52,8 +53,33 @@ fn without_a_package_its_peer_is_skipped_with_the_line_that_gets_it() {
     let sandbox = Sandbox::new();
     bare_environment(&sandbox);
     let ended = sandbox.run(ONLY);
-    expect_skipped(&sandbox, &ended, "package gevent is missing", "run python3 -m pip install zerorpc");
+    let how = "run python3 -m venv .venv && .venv/bin/python -m pip install zerorpc";
+    expect_skipped(&sandbox, &ended, "package gevent is missing", how);
     sandbox.expect_clean();
+}
+
+#[test]
+fn the_line_that_gets_a_package_is_that_of_the_project() {
+    let sandbox = Sandbox::new();
+    bare_environment(&sandbox);
+    sandbox.write("scripts/setup-python", "");
+    let ended = sandbox.run(ONLY);
+    expect_skipped(&sandbox, &ended, "package gevent is missing", "run ./scripts/setup-python");
+}
+
+#[test]
+fn the_line_that_gets_a_package_is_that_of_the_virtual_environment() {
+    let sandbox = Sandbox::new();
+    let venv =
+        Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(sandbox.path(".venv")).output();
+    assert!(venv.is_ok_and(|venv| venv.status.success()));
+    let ended = sandbox.run(ONLY);
+    expect_skipped(
+        &sandbox,
+        &ended,
+        "package gevent is missing",
+        "run .venv/bin/python -m pip install zerorpc",
+    );
 }
 
 #[test]

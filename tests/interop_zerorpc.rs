@@ -38,6 +38,9 @@ fn pythons_client_calls_our_server() {
     let Some(python) = python() else { return };
     let server = ours();
     TO_OURS.script_proves(&python, "zerorpc_client.py", &[&server.address]);
+    // 2 GB were asked for and not read.
+    let kibibytes = interop::peak_kibibytes(&server);
+    assert!(kibibytes < 100 << 10, "the server's memory grew to {kibibytes} KiB");
 }
 
 #[test]
@@ -215,6 +218,14 @@ fn a_lost_server_is_reported_and_a_new_socket_finds_the_next() {
         let next = Server::script(&python, SCRIPT, &[]);
         assert_eq!(connect(&next, 1).call("pause", &[Value::Int(3)]), Ok(Value::Int(3)));
     });
+}
+
+#[test]
+fn pythons_client_hears_of_our_servers_loss_and_finds_the_next() {
+    let Some(python) = python() else { return };
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/zerorpc.toml");
+    let args = [env!("CARGO_BIN_EXE_wirebench"), scenario];
+    TO_OURS.script_proves(&python, "zerorpc_restart.py", &args);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use std::path::Path;
 use interop::Proof;
 
 /// The test files that prove something.
-const FILES: [&str; 4] = ["interop_binary_tcp", "interop_grpc", "interop_xmlrpc", "interop_zerorpc"];
+const FILES: [&str; 5] =
+    ["interop_binary_tcp", "interop_grpc", "interop_own", "interop_xmlrpc", "interop_zerorpc"];
 
 const BEGIN: &str = "<!-- interop:begin -->";
 const END: &str = "<!-- interop:end -->";

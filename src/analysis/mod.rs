@@ -3,8 +3,11 @@
 //! May import `result` and `scenario`. Pure: no I/O, no clock. It deliberately measures nothing (see
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
+mod attribution;
 mod catches;
 mod cell;
+pub mod compare;
+mod curves;
 mod figures;
 mod gates;
 mod goals;
@@ -13,11 +16,19 @@ mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+#[cfg(test)]
+pub(crate) mod testing;
 mod units;
 mod verdict;
+mod wire;
 
+pub use attribution::{
+    Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
+    PairParts, Shares, UNEXPLAINED, attribute,
+};
 pub use catches::{CODECS, Facts, PROTOCOLS, WITHOUT_STREAMS, catches, opens_all_the_time};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use curves::curves;
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};

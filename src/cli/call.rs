@@ -18,7 +18,8 @@ pub(super) struct Arguments {
     url: String,
     /// The method
     method: String,
-    /// The arguments: one JSON array
+    /// The arguments: one JSON array. gRPC: the request as one object, '[{"field": value}]', or the values
+    /// of its fields in their order
     #[arg(default_value = "[]")]
     args: String,
     /// How long connecting and the call may take
@@ -54,10 +55,10 @@ struct Target {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
-    let given: Vec<Json> =
+    let mut given: Vec<Json> =
         serde_json::from_str(&arguments.args).context("ARGS must be one JSON array, as '[1, \"two\"]'")?;
     let remote = Remote::open(&arguments.url, &arguments.metadata, arguments.xmlrpc_i8)?;
-    let target = match target(arguments, remote, given.len())? {
+    let target = match target(arguments, remote, &mut given)? {
         Ok(target) => target,
         Err((remote, error)) => return refused(arguments, &remote, &error),
     };
@@ -92,7 +93,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
 fn target(
     arguments: &Arguments,
     remote: Remote,
-    given: usize,
+    given: &mut Vec<Json>,
 ) -> anyhow::Result<Result<Target, (Remote, CallError)>> {
     if let Some(name) = &arguments.scenario {
         let service = super::find_scenario(name)?.service();
@@ -112,7 +113,7 @@ fn target(
     }
     anyhow::ensure!(arguments.proto.is_none(), "{} has no use for a .proto", remote.protocol.label());
     remote.needs_types()?;
-    let params = (1..=given).map(|number| Field::new(&format!("argument {number}"), Type::Any));
+    let params = (1..=given.len()).map(|number| Field::new(&format!("argument {number}"), Type::Any));
     let service = one_method(&arguments.method, params.collect(), Type::Any, None);
     Ok(Ok(Target { remote, service }))
 }
@@ -135,21 +136,35 @@ fn schema(arguments: &Arguments, remote: &Remote) -> anyhow::Result<Result<Proto
 fn grpc_target(
     arguments: &Arguments,
     remote: Remote,
-    given: usize,
+    given: &mut Vec<Json>,
     schema: &ProtoSchema,
 ) -> anyhow::Result<Target> {
     let (service, method) = find_method(&arguments.method, schema)?;
     anyhow::ensure!(!method.client_streaming, "{}: the client streams, which is not supported", method.name);
-    anyhow::ensure!(
-        given <= 1,
-        "a gRPC method takes one argument, the request: '[{{\"field\": value}}]'; {} takes {}",
-        method.name,
-        method.request
-    );
+    // One object is the request; with --tagged every value is an object, a message a struct.
+    let is_request = match given.as_slice() {
+        [] => true,
+        [Json::Object(only)] => !arguments.tagged || only.contains_key("struct"),
+        _ => false,
+    };
+    if !is_request {
+        let fields = &method.request_fields;
+        anyhow::ensure!(
+            given.len() <= fields.len(),
+            "{} takes {}, which has {} fields ({}), found {} arguments",
+            method.name,
+            method.request,
+            fields.len(),
+            fields.join(", "),
+            given.len()
+        );
+        let request: Json = fields.iter().cloned().zip(given.drain(..)).collect();
+        given.push(if arguments.tagged { json!({ "struct": request }) } else { request });
+    }
     let Remote { protocol, address } = remote;
     let protocol = protocol.with_proto(schema, Some(&service))?;
     // No field has a space in its name: the one argument is the whole message.
-    let params = (0..given).map(|_| Field::new("the request", Type::Any)).collect();
+    let params = given.iter().map(|_| Field::new("the request", Type::Any)).collect();
     let items = method.server_streaming.then_some(1);
     let service = one_method(&method.name, params, Type::Any, items);
     Ok(Target { remote: Remote { protocol, address }, service })

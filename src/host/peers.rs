@@ -25,11 +25,14 @@ pub fn project_root(folder: &Path) -> Option<PathBuf> {
     candidates.find(|candidate| candidate.join("scripts/peers").is_dir())
 }
 
-/// The interpreter of the project's virtual environment where there is one, else `python3`.
+/// The interpreter of the project's virtual environment, else of the nearest one above the scenario's
+/// folder, else `python3`.
 #[must_use]
-pub fn python(root: Option<&Path>) -> OsString {
+pub fn python(folder: &Path, root: Option<&Path>) -> OsString {
     let names = [".venv/bin/python", ".venv/bin/python3"];
-    let mut found = names.iter().filter_map(|name| Some(root?.join(name))).filter(|path| path.exists());
+    let folder = std::path::absolute(folder).unwrap_or_default();
+    let places = root.into_iter().chain(folder.ancestors());
+    let mut found = places.flat_map(|place| names.map(|name| place.join(name))).filter(|path| path.exists());
     found.next().map_or_else(|| "python3".into(), PathBuf::into_os_string)
 }
 
@@ -101,12 +104,14 @@ mod tests {
 
     #[test]
     fn the_virtual_environment_is_preferred() {
-        let root = tempfile::tempdir().unwrap();
-        assert_eq!(python(Some(root.path())), "python3");
+        let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert_eq!(python(root.path(), Some(root.path())), "python3");
         fs::create_dir_all(root.path().join(".venv/bin")).unwrap();
-        fs::write(root.path().join(".venv/bin/python3"), "").unwrap();
-        assert_eq!(python(Some(root.path())), root.path().join(".venv/bin/python3"));
-        assert_eq!(python(None), "python3");
+        let found = root.path().join(".venv/bin/python3");
+        fs::write(&found, "").unwrap();
+        assert_eq!(python(elsewhere.path(), Some(root.path())), found);
+        assert_eq!(python(&root.path().join("scenarios/mine"), None), found);
+        assert_eq!(python(elsewhere.path(), None), "python3");
     }
 
     #[test]

@@ -219,7 +219,7 @@ fn died_of_a_lost_port(child: &Child, port: u16) -> bool {
 
 fn start_command(spec: &ServerSpec, argv: &[String], port: u16, scratch: &Path) -> Result<Child, HostError> {
     let root = peers::project_root(&spec.folder);
-    let python = peers::python(root.as_deref());
+    let python = peers::python(&spec.folder, root.as_deref());
     let service = service_file(scratch);
     let fill = |word: &String| -> Result<OsString, HostError> {
         if word == "{python}" {
@@ -258,7 +258,7 @@ pub fn find_command(argv: &[String], folder: &Path) -> Result<(), HostError> {
     let root = peers::project_root(folder);
     let wanted = argv.first().map_or("", String::as_str);
     let is_python = wanted == "{python}";
-    let program = if is_python { peers::python(root.as_deref()) } else { OsString::from(wanted) };
+    let program = if is_python { peers::python(folder, root.as_deref()) } else { OsString::from(wanted) };
     let path = Path::new(&program);
     let is_there = |candidate: &Path| candidate.is_file();
     let found = if program.to_string_lossy().contains('/') {

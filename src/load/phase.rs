@@ -1,7 +1,7 @@
 //! What the lanes of a client thread share, and how an answer is settled: compared with the expected
 //! one, counted and recorded.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub(super) struct Phase {
     pub(super) source: RefCell<Source>,
     pub(super) is_warmup: bool,
     pub(super) results: RefCell<PhaseResults>,
+    /// How long the pacer of a loop whose users think has polled until calls were due.
+    pub(super) spun_ns: Cell<u64>,
 }
 
 /// What a phase found.
@@ -124,12 +126,12 @@ pub(super) fn settle(
         (Ok(_), Some(items))
             if items != call.stream.items && client.generator.expect(call.method) != Expect::Any =>
         {
-            let found = format_args!("{} items", call.stream.items);
-            results.tally.wrong(call.method, bytes, &format_args!("{items} items"), &found);
+            let found = call.stream.items;
+            results.tally.wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
             false
         }
         (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {
-            results.tally.wrong(call.method, bytes, expected, answer);
+            results.tally.wrong(call.method, bytes, || expected.told_apart(answer));
             false
         }
         (Ok(_), _) => {
@@ -147,7 +149,7 @@ pub(super) fn settle(
             done_ns: at_ns,
         });
     }
-    phase.source.borrow_mut().completed();
+    phase.source.borrow_mut().completed(at_ns);
     true
 }
 
@@ -169,10 +171,13 @@ fn take_item(client: &Client, phase: &Phase, call: &mut Started, answered: &Answ
     stream.is_wrong = true;
     let tally = &mut phase.results.borrow_mut().tally;
     if is_expected_at_all {
-        let found = format_args!("{item:?} as item {}", stream.items);
-        tally.wrong_answer(call.method, expected, &found);
+        let number = stream.items;
+        tally.wrong_answer(call.method, || {
+            let (expected, found) = expected.told_apart(item);
+            (expected, format!("{found} as item {number}"))
+        });
     } else {
-        tally.wrong_answer(call.method, &format_args!("one answer"), &format_args!("an item of a stream"));
+        tally.wrong_answer(call.method, || ("one answer".into(), "an item of a stream".into()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server's end of a protocol over one connection: takes calls apart, asks the service, answers.
 
+mod late;
 mod several;
 mod streams;
 
@@ -8,15 +9,13 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::late::{Holding, Late};
 use self::streams::Stream;
 use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
 use crate::rpc::{Fault, FaultKind, How, Outcome, Service, ServiceMethod, Value};
 use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status};
-
-/// Late answers that one connection may owe: more than any client has calls in flight.
-const MAX_LATE: usize = 100_000;
 
 /// What all connections of a server share.
 pub struct Prepared {
@@ -72,6 +71,8 @@ pub struct Dispatcher {
     /// Answers that have to wait, the earliest on top.
     late: BinaryHeap<Reverse<Late>>,
     streams: Vec<Stream>,
+    /// What is held of late answers and streams.
+    holding: Holding,
     next_tick_ns: Option<u64>,
     /// When the first message since the last [`Handler::work`] was taken: envelopes count in seconds,
     /// and a clock read costs as much as decoding a small message.
@@ -89,37 +90,6 @@ struct Begun {
     is_late: bool,
     /// The client's deadline, where it passes before the answer is due.
     expires_ns: Option<u64>,
-}
-
-/// An answer, already encoded, that is sent at `due_ns`.
-struct Late {
-    due_ns: u64,
-    arrived_ns: u64,
-    begins_ns: u64,
-    call: CallKey,
-    body: Vec<u8>,
-    status: Status,
-}
-
-/// Ordered by time alone.
-impl PartialEq for Late {
-    fn eq(&self, other: &Self) -> bool {
-        self.due_ns == other.due_ns
-    }
-}
-
-impl Eq for Late {}
-
-impl PartialOrd for Late {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Late {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.due_ns.cmp(&other.due_ns)
-    }
 }
 
 /// What becomes of a call without a fault of its own.
@@ -187,6 +157,7 @@ impl Dispatcher {
             lost: Vec::new(),
             late: BinaryHeap::new(),
             streams: Vec::new(),
+            holding: Holding::default(),
             next_tick_ns: None,
             batch_ns: None,
         }
@@ -259,24 +230,26 @@ impl Dispatcher {
         let begun = self.begin(name, arguments, None, deadline_ns)?;
         let Begun { position, outcome, at_ns, due_ns, is_late, expires_ns } = begun;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
-        if is_late && self.late.len() + self.streams.len() >= MAX_LATE {
-            return Err(too_many_late());
-        }
         if let Some(expires_ns) = expires_ns {
             if expires_ns <= now_ns() {
                 return Err(too_late());
             }
             let mut body = Vec::new();
             let status = self.envelope.fault(call, &too_late(), &mut body);
-            let late = Late { due_ns: expires_ns, arrived_ns: at_ns, begins_ns: at_ns, call, body, status };
+            let held = self.holding.hold(body.len())?;
+            let (due_ns, begins_ns) = (expires_ns, at_ns);
+            let late = Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status, _held: held };
             self.late.push(Reverse(late));
             return Ok(Decided::Later);
         }
         let answer = method.answer.value(&self.arguments).ok_or_else(no_answer)?;
         if let (Some(left), None) = (method.stream_items, &outcome.fault) {
             let not_before_ns = if is_late { due_ns } else { 0 };
+            // An echoed item is as large as the arguments, about; any other is one for all calls.
+            let _held = self.holding.hold(arguments.len())?;
             let item = answer.into_owned();
-            self.streams.push(Stream { call, method: position, item, left, not_before_ns, deadline_ns });
+            let stream = Stream { call, method: position, item, left, not_before_ns, deadline_ns, _held };
+            self.streams.push(stream);
             return Ok(Decided::Later);
         }
         self.body.clear();
@@ -293,9 +266,10 @@ impl Dispatcher {
             }
         };
         if is_late {
+            let _held = self.holding.hold(self.body.len())?;
             let body = std::mem::take(&mut self.body);
             let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
-            self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status }));
+            self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status, _held }));
             return Ok(Decided::Later);
         }
         Ok(Decided::Now { status, at_ns })
@@ -322,10 +296,6 @@ impl Dispatcher {
             replies.message(posted.to, &mut posted.body);
         }
     }
-}
-
-fn too_many_late() -> Fault {
-    Fault::new(FaultKind::Internal, "too many calls are waiting for their service time")
 }
 
 /// What a client is told whose deadline passes.

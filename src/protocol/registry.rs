@@ -316,6 +316,7 @@ impl Protocol {
             local_handlers,
             request_streams: route.request_streams,
             timeout_ns: None,
+            named_address: None,
         }))
     }
 

@@ -1,6 +1,5 @@
 //! Counts of calls, errors and wrong answers, and bytes, per method.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::result::{ErrorExample, MethodCounts, WrongAnswer};
@@ -64,20 +63,21 @@ impl Tally {
         }
     }
 
-    /// Counts a call with a wrong answer.
-    pub fn wrong(&mut self, method: usize, bytes: CallBytes, expected: &dyn Debug, found: &dyn Debug) {
+    /// Counts a call with a wrong answer. `example` tells what was expected and what was found.
+    pub fn wrong(&mut self, method: usize, bytes: CallBytes, example: impl FnOnce() -> (String, String)) {
         self.good(method, bytes);
-        self.wrong_answer(method, expected, found);
+        self.wrong_answer(method, example);
     }
 
     /// Counts a wrong answer of a call that is counted elsewhere: a stream goes on after a wrong item.
-    pub fn wrong_answer(&mut self, method: usize, expected: &dyn Debug, found: &dyn Debug) {
+    pub fn wrong_answer(&mut self, method: usize, example: impl FnOnce() -> (String, String)) {
         if let Some(counts) = self.methods.get_mut(method) {
             counts.wrong_answers += 1;
         }
         if self.wrong_answers.len() < MAX_EXAMPLES {
             let name = self.names.get(method).map_or("", |name| &**name);
-            self.wrong_answers.push(WrongAnswer::new(name, &format!("{expected:?}"), &format!("{found:?}")));
+            let (expected, found) = example();
+            self.wrong_answers.push(WrongAnswer::new(name, &expected, &found));
         }
     }
 
@@ -153,7 +153,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::{Fault, Value};
+    use crate::rpc::Fault;
 
     fn tally() -> Tally {
         Tally::new(&Arc::from([Arc::from("ping")]))
@@ -176,13 +176,13 @@ mod tests {
         let (mut one, mut two) = (tally(), tally());
         one.good(0, CallBytes { encoded_request: 5, ..CallBytes::default() });
         two.good(0, CallBytes { encoded_request: 7, items: Some(3), ..CallBytes::default() });
-        two.wrong(0, CallBytes::default(), &Value::Nil, &Value::Int(1));
+        two.wrong(0, CallBytes::default(), || ("null".into(), "1".into()));
         two.failed(0, &CallError::Timeout { after_ms: 1 });
         one.merge(two);
         let counts = &one.methods[0];
         assert_eq!((counts.calls, counts.wrong_answers, counts.request_encoded_bytes), (3, 1, 12));
         assert_eq!(counts.items, Some(3));
         assert_eq!(counts.errors[&ErrorClass::Timeout], 1);
-        assert_eq!(one.wrong_answers[0].found, "Int(1)");
+        assert_eq!(one.wrong_answers[0].found, "1");
     }
 }

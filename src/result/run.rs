@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::{CellResult, Status};
+use super::curve::Curve;
 use crate::rpc::rfc3339;
 
 /// The version of the result contract.
@@ -37,7 +38,8 @@ pub struct ScenarioRecord {
     pub name: String,
     /// Where it was read from; null for an embedded one.
     pub file: Option<String>,
-    /// Its whole text.
+    /// Its whole text, but for the values of `metadata`, which may be secret: they are replaced by their
+    /// lengths.
     pub text: String,
     /// What the command line changed in it, as it was typed.
     #[serde(default)]
@@ -152,6 +154,9 @@ pub struct RunResult {
     /// The selftest on this machine, where one was made.
     #[serde(default)]
     pub selftest: Option<SelftestRecord>,
+    /// Curves over what the scenario sweeps, such as latency against load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<Curve>,
     /// Every cell.
     pub cells: Vec<CellResult>,
 }

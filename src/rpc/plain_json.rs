@@ -41,6 +41,19 @@ impl Value {
         read(json, ty, "value", 0)
     }
 
+    /// Two values that differ, as text for people: plain JSON, or with their types where that looks alike
+    /// (bytes and their base64).
+    #[must_use]
+    pub fn told_apart(&self, other: &Value) -> (String, String) {
+        let plain = (self.to_plain_json().to_string(), other.to_plain_json().to_string());
+        if plain.0 != plain.1 {
+            return plain;
+        }
+        // A time outside the years of RFC 3339 has no tagged form.
+        let tagged = |value: &Value, plain: String| serde_json::to_string(value).unwrap_or(plain);
+        (tagged(self, plain.0), tagged(other, plain.1))
+    }
+
     /// The value as plain JSON.
     #[must_use]
     pub fn to_plain_json(&self) -> Json {
@@ -235,5 +248,14 @@ mod tests {
         assert_eq!(ty(json!([1, "x"])), Type::List(Box::new(Type::Any)));
         assert_eq!(ty(json!([[], [1]])), ty(json!([[1], []])));
         assert_eq!(ty(json!([{"a": 1}, {"b": 1}])), Type::List(Box::new(Type::Any)));
+    }
+
+    #[test]
+    fn values_that_differ_are_told_apart() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(Value::Int(1).told_apart(&Value::Text("1".into())), pair("1", "\"1\""));
+        assert_eq!(Value::Int(1).told_apart(&Value::Float(1.0)), pair("1", "1.0"));
+        let (bytes, text) = (Value::Bytes(vec![0, 255]), Value::Text("AP8=".into()));
+        assert_eq!(bytes.told_apart(&text), pair(r#"{"bytes":"AP8="}"#, r#"{"text":"AP8="}"#));
     }
 }

@@ -1,11 +1,12 @@
 //! What every transport of the registry must do; a new one is covered without being told.
 
 use super::testing::{
-    ECHO, FAULT, LARGE, LATE, LIMIT_BYTES, MANY, MANY_MESSAGES, NEVER, TestClient, UNKNOWN, many_message,
-    run, start, until, wiring,
+    ECHO, FAULT, LARGE, LATE, LIMIT_BYTES, MANY, MANY_MESSAGES, NEVER, PACED, PACED_MESSAGES, TestClient,
+    UNKNOWN, many_message, run, start, until, wiring, within,
 };
-use super::{ALL, NULL, StatusKind, Transport, TransportError};
+use super::{ALL, Delivery, NULL, StatusKind, Transport, TransportError};
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 /// Transports with a network.
 fn networked() -> impl Iterator<Item = &'static dyn Transport> {
@@ -166,6 +167,65 @@ fn a_stream_arrives_complete_and_in_order() {
                 }
                 assert_eq!(outcome.kind(), Some(StatusKind::Ok));
             }
+        }
+    });
+}
+
+#[test]
+fn an_item_reaches_the_client_while_the_stream_goes_on() {
+    run(async {
+        for transport in streaming() {
+            let server = start(transport, wiring()).await;
+            let mut client = TestClient::connect(transport, &server.address, wiring()).await;
+            client.submit(PACED, b"").unwrap();
+            let arrived = &server.arrived;
+            // The handler sends no item before the last one was counted here.
+            within(std::future::poll_fn(|cx| {
+                let ended = client.connection.poll(cx, &mut |delivery| {
+                    if matches!(delivery, Delivery::Message { .. }) {
+                        arrived.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+                assert!(ended.is_pending(), "{}: {ended:?}", transport.name());
+                let is_all = arrived.load(Ordering::SeqCst) == PACED_MESSAGES;
+                if is_all { Poll::Ready(()) } else { Poll::Pending }
+            }))
+            .await;
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_is_not_read_does_not_hold_up_the_other_calls_of_its_connection() {
+    run(async {
+        for transport in streaming().filter(|transport| transport.name().starts_with("http2")) {
+            let server = start(transport, wiring()).await;
+            let stream = tokio::net::TcpStream::connect(&server.address).await.unwrap();
+            let mut builder = h2::client::Builder::new();
+            builder.initial_window_size(64 << 10).initial_connection_window_size(1 << 20);
+            let (mut sender, connection) = builder.handshake::<_, &[u8]>(stream).await.unwrap();
+            tokio::task::spawn_local(connection);
+            let mut begin = || {
+                let request = http::Request::post("http://localhost/many");
+                let request = request.header("content-type", "application/grpc").body(()).unwrap();
+                let (response, mut body) = sender.send_request(request, false).unwrap();
+                body.send_data(b"\0\0\0\0\0", true).unwrap();
+                response
+            };
+            // Three are never read, so that their buffers fill as far as they may.
+            let mut unread = Vec::new();
+            for _ in 0..3 {
+                unread.push(within(begin()).await.unwrap().into_body());
+            }
+            let mut body = within(begin()).await.unwrap().into_body();
+            let mut bytes = 0;
+            while let Some(piece) = within(body.data()).await {
+                let piece = piece.unwrap();
+                bytes += piece.len();
+                body.flow_control().release_capacity(piece.len()).unwrap();
+            }
+            let expected: usize = (0..MANY_MESSAGES).map(|index| many_message(index).len() + 5).sum();
+            assert_eq!(bytes, expected, "{}", transport.name());
         }
     });
 }

@@ -18,8 +18,17 @@ pub(crate) const MAX_STREAMS: u16 = 1000;
 /// large messages.
 pub(crate) const WINDOW_BYTES: u32 = 4 << 20;
 
-/// A server's stream of messages pauses while so much waits to be written.
-pub(crate) const MAX_UNSENT_BYTES: usize = 256 << 10;
+/// What may wait to be written on a connection of few calls before their streams pause.
+const MAX_UNSENT_BYTES: usize = 256 << 10;
+
+/// What may wait of any one call, however many there are: with [`MAX_STREAMS`] calls 16 MiB.
+const MIN_UNSENT_BYTES: usize = 16 << 10;
+
+/// How much of one call may wait to be written before its stream pauses, on a connection of so many.
+/// Each has its own share, because a client may read one of its calls and not the other.
+pub(crate) fn unsent_share_bytes(calls: usize) -> usize {
+    (MAX_UNSENT_BYTES / calls.max(1)).max(MIN_UNSENT_BYTES)
+}
 
 /// INTERNAL: a reply that breaks gRPC's rules.
 pub(crate) const INTERNAL: u32 = 13;

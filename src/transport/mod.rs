@@ -19,6 +19,7 @@ mod http1;
 mod http2;
 mod listener;
 mod null;
+mod relay;
 mod socket;
 mod tcp;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod work_timer;
 mod zmq;
 
 pub use connector::Opening;
+pub use relay::{Crossed, Relay};
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -82,6 +84,9 @@ pub struct Wiring {
     /// How long a call may take; told to the server with each call where the transport has a way
     /// (gRPC's deadlines). The client's own clock decides all the same. Client only.
     pub timeout_ns: Option<u64>,
+    /// The address that HTTP is told as the host, where it is not the one that is connected to: through
+    /// a relay the bytes must be those of the server's own address. Client only.
+    pub named_address: Option<String>,
 }
 
 impl Wiring {
@@ -90,6 +95,18 @@ impl Wiring {
     pub fn with_timeout(mut self: Arc<Self>, timeout_ns: u64) -> Arc<Self> {
         Arc::make_mut(&mut self).timeout_ns = Some(timeout_ns);
         self
+    }
+
+    /// The wiring for a connection through a relay to the server at `address`.
+    #[must_use]
+    pub fn naming(mut self: Arc<Self>, address: &str) -> Arc<Self> {
+        Arc::make_mut(&mut self).named_address = Some(address.to_owned());
+        self
+    }
+
+    /// The host that HTTP is told on a connection to `target`.
+    pub(crate) fn authority<'a>(&'a self, target: &'a str) -> &'a str {
+        socket::authority(self.named_address.as_deref().unwrap_or(target))
     }
 }
 
@@ -288,8 +305,9 @@ pub trait Handler: Send {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies);
 
     /// Does what has come due (late answers, heartbeats, more of a stream) and says when it wants to
-    /// be called again, as [`crate::clock::now_ns`]; a time in the past means "as soon as the replies
-    /// so far are written". A transport calls it after every batch of messages and at that time.
+    /// be called again, as [`crate::clock::now_ns`]; a time in the past means "as soon as others have
+    /// had their turn, the writing of the replies so far among them". A transport calls it after every
+    /// batch of messages, at that time, and when there is room where [`Replies::has_room`] said no.
     fn work(&mut self, replies: &mut dyn Replies) -> Option<u64>;
 
     /// The peer gave up this call, or its connection ended.
@@ -326,8 +344,10 @@ pub trait Replies {
     /// Ends the call. Transports that carry no status only forget it.
     fn end(&mut self, to: ReplyTo, status: Status);
 
-    /// Whether replies are being taken up; a stream pauses where not.
-    fn has_room(&self) -> bool;
+    /// Whether more of this call's replies may wait to be written. Where not, a stream pauses, and
+    /// the transport lets the handler work again when there is room, without being asked to: calls
+    /// whose peers read are not held up by those whose peers do not.
+    fn has_room(&self, to: ReplyTo) -> bool;
 }
 
 /// Why a transport cannot go on.

@@ -1,6 +1,7 @@
 //! No network: a connection whose server end lives in the client. It shows the harness's own floor,
 //! and lets codecs be compared without a transport.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -64,6 +65,8 @@ struct Messages {
     bytes: Vec<u8>,
     /// The id and the end of each.
     ends: Vec<(u64, usize)>,
+    /// The handler waits for room.
+    is_awaited: Cell<bool>,
 }
 
 impl Messages {
@@ -90,8 +93,10 @@ impl Replies for Messages {
 
     fn end(&mut self, _to: ReplyTo, _status: Status) {}
 
-    fn has_room(&self) -> bool {
-        self.bytes.len() < 1 << 20
+    fn has_room(&self, _to: ReplyTo) -> bool {
+        let has_room = self.bytes.len() < 1 << 20;
+        self.is_awaited.set(self.is_awaited.get() || !has_room);
+        has_room
     }
 }
 
@@ -133,6 +138,8 @@ impl Connection for NullConnection {
                 traffic.received_bytes += body.len() as u64;
                 sink(Delivery::Message { id: Some(id), body });
             });
+            // The replies were delivered, so there is room.
+            let next_ns = if self.replies.is_awaited.take() { Some(0) } else { next_ns };
             match next_ns.map(|next_ns| self.timer.poll_until(cx, next_ns)) {
                 Some(Poll::Ready(Ok(()))) if delivered => {
                     // More is due already, but what was delivered makes room first.

@@ -5,6 +5,7 @@
 //! close between frames. A frame with a length below 8 or above the receiver's limit ends the
 //! connection.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -211,6 +212,8 @@ struct Peer {
 struct FrameReplies {
     write: WriteBuffer,
     count: usize,
+    /// The handler waits for room.
+    is_awaited: Cell<bool>,
     /// A reply that does not fit a frame ends the connection.
     failed: bool,
 }
@@ -223,7 +226,15 @@ impl Replies for FrameReplies {
 
     fn end(&mut self, _to: ReplyTo, _status: Status) {}
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self, _to: ReplyTo) -> bool {
+        let has_room = self.takes_more();
+        self.is_awaited.set(self.is_awaited.get() || !has_room);
+        has_room
+    }
+}
+
+impl FrameReplies {
+    fn takes_more(&self) -> bool {
         self.write.pending() < MAX_UNSENT_BYTES
     }
 }
@@ -239,9 +250,12 @@ impl Peer {
             if self.flush(cx).is_err() || self.replies.failed {
                 return Poll::Ready(());
             }
-            if !self.replies.has_room() {
+            if !self.replies.takes_more() {
                 // The client does not read: the write's waker continues.
                 return Poll::Pending;
+            }
+            if self.replies.is_awaited.take() {
+                continue;
             }
             match self.read.poll_read(cx, &mut self.stream) {
                 Poll::Ready(Ok(true)) => continue,
@@ -265,7 +279,7 @@ impl Peer {
 
     /// Answers every whole frame that has been read, writing every `write_batch` replies.
     fn answer(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
-        while self.replies.has_room() {
+        while self.replies.takes_more() {
             let Some((id, body)) = split_frame(self.read.filled(), self.max_bytes)? else { break };
             let end = body.end;
             let reply_to = ReplyTo { peer: 0, id };

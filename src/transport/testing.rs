@@ -23,9 +23,13 @@ pub(super) const MANY: usize = 3;
 pub(super) const NEVER: usize = 4;
 pub(super) const LARGE: usize = 5;
 pub(super) const UNKNOWN: usize = 6;
+pub(super) const PACED: usize = 7;
 
 /// How many messages [`MANY`] answers with.
 pub(super) const MANY_MESSAGES: usize = 500;
+
+/// How many messages [`PACED`] answers with.
+pub(super) const PACED_MESSAGES: usize = 10;
 
 /// The limit that the tests set, and the size of the reply to [`LARGE`], which is larger.
 pub(super) const LIMIT_BYTES: usize = 6 << 20;
@@ -35,7 +39,7 @@ const LATE_NS: u64 = 2_000_000;
 
 pub(super) fn wiring() -> Wiring {
     Wiring {
-        paths: ["echo", "late", "fault", "many", "never", "large", "nowhere"]
+        paths: ["echo", "late", "fault", "many", "never", "large", "nowhere", "paced"]
             .map(|name| format!("/{name}"))
             .into(),
         media_type: "application/grpc".into(),
@@ -46,6 +50,7 @@ pub(super) fn wiring() -> Wiring {
         local_handlers: None,
         request_streams: Vec::new(),
         timeout_ns: None,
+        named_address: None,
     }
 }
 
@@ -54,6 +59,9 @@ pub(super) fn wiring() -> Wiring {
 pub(super) struct Behaviours {
     late: Vec<(u64, ReplyTo, Vec<u8>)>,
     many: Vec<(ReplyTo, usize)>,
+    /// A stream that goes on only when the item before has arrived, which the test counts.
+    paced: Option<(ReplyTo, usize)>,
+    arrived: Arc<AtomicUsize>,
     received: Arc<AtomicUsize>,
     cancelled: Arc<AtomicUsize>,
 }
@@ -74,6 +82,7 @@ impl Handler for Behaviours {
                 replies.end(to, Status::new(StatusKind::Application, "it failed, à dessein: 100%"));
             }
             "/many" => self.many.push((to, 0)),
+            "/paced" => self.paced = Some((to, 0)),
             "/never" => {}
             "/large" => {
                 replies.message(to, &mut vec![7; LIMIT_BYTES + 1]);
@@ -90,20 +99,29 @@ impl Handler for Behaviours {
             replies.message(to, &mut body);
             replies.end(to, Status::OK);
         }
-        while let Some((to, sent)) = self.many.last_mut() {
-            if !replies.has_room() {
-                break;
+        self.many.retain_mut(|(to, sent)| {
+            while *sent < MANY_MESSAGES && replies.has_room(*to) {
+                replies.message(*to, &mut many_message(*sent));
+                *sent += 1;
             }
-            let to = *to;
-            replies.message(to, &mut many_message(*sent));
-            *sent += 1;
             if *sent == MANY_MESSAGES {
-                replies.end(to, Status::OK);
-                self.many.pop();
+                replies.end(*to, Status::OK);
+            }
+            *sent < MANY_MESSAGES
+        });
+        if let Some((to, sent)) = &mut self.paced
+            && *sent == self.arrived.load(Ordering::SeqCst)
+        {
+            replies.message(*to, &mut vec![1]);
+            *sent += 1;
+            if *sent == PACED_MESSAGES {
+                replies.end(*to, Status::OK);
+                self.paced = None;
             }
         }
-        let soon = (!self.many.is_empty()).then_some(0);
-        self.late.iter().map(|late| late.0).chain(soon).min()
+        // Soon: what was sent is on its way meanwhile.
+        let paced_ns = self.paced.is_some().then(|| now_ns() + 100_000);
+        self.late.iter().map(|late| late.0).chain(paced_ns).min()
     }
 
     fn cancelled(&mut self, reply_to: ReplyTo) {
@@ -123,6 +141,8 @@ pub(super) fn many_message(index: usize) -> Vec<u8> {
 pub(super) struct TestServer {
     pub(super) address: String,
     pub(super) received: Arc<AtomicUsize>,
+    /// What the client tells [`PACED`].
+    pub(super) arrived: Arc<AtomicUsize>,
     pub(super) cancelled: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<TransportError>,
 }
@@ -137,13 +157,14 @@ pub(super) async fn start(transport: &dyn Transport, wiring: Wiring) -> TestServ
     let server = transport.bind("127.0.0.1:0", Arc::new(wiring)).await.unwrap();
     let received = Arc::<AtomicUsize>::default();
     let cancelled = Arc::<AtomicUsize>::default();
-    let counters = (Arc::clone(&received), Arc::clone(&cancelled));
+    let arrived = Arc::<AtomicUsize>::default();
+    let counters = (Arc::clone(&received), Arc::clone(&cancelled), Arc::clone(&arrived));
     let handlers: HandlerFactory = Arc::new(move || {
-        let (received, cancelled) = counters.clone();
-        Box::new(Behaviours { received, cancelled, ..Behaviours::default() })
+        let (received, cancelled, arrived) = counters.clone();
+        Box::new(Behaviours { received, cancelled, arrived, ..Behaviours::default() })
     });
     let address = server.address();
-    TestServer { address, received, cancelled, task: tokio::task::spawn_local(server.run(handlers)) }
+    TestServer { address, received, arrived, cancelled, task: tokio::task::spawn_local(server.run(handlers)) }
 }
 
 /// What a call came to.

@@ -1,6 +1,6 @@
 """A user's own gRPC server, which knows nothing of Wirebench: python own_grpc.py PROTOSET [SOCKET]
 
-PROTOSET is the compiled shop.proto. Its reflection is written from reflection.proto by hand, in the
+PROTOSET is the compiled shop.proto with its imports. Its reflection is written from reflection.proto by hand, in the
 version v1alpha that older servers have, because grpcio keeps it in a package of its own.
 """
 

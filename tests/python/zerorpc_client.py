@@ -197,6 +197,29 @@ def credit(address):
         items(more)
 
 
+@short_check
+def reads_nothing(address):
+    "a client that takes a stream's credit and reads nothing holds up no other"
+    mute = Bare(address)
+    mute.socket.close()
+    mute.socket = zmq.Context.instance().socket(zmq.DEALER)
+    mute.socket.linger = 0
+    # Small buffers, so that what it does not read waits at the server.
+    mute.socket.rcvhwm = 1
+    mute.socket.rcvbuf = 4096
+    mute.socket.connect("tcp://" + address)
+    for number in range(20):
+        message_id = b"mute %d" % number
+        mute.send({"message_id": message_id, "v": 3}, "large_feed", ["x" * 10_000])
+        mute.send({"message_id": b"m", "response_to": message_id, "v": 3}, "_zpc_more", [2**31])
+    client = connect(address)
+    same(sum(1 for item in client.feed()), 10_000)
+    same([client.pause(number) for number in range(100)], list(range(100)))
+    same(sum(1 for item in client.feed()), 10_000)
+    client.close()
+    mute.socket.close()
+
+
 @long_check
 def slow(address):
     "a call of 17 s survives by heartbeats (long)"

@@ -148,6 +148,13 @@ impl Server {
     }
 }
 
+/// The most memory that a server had so far (`VmHWM`).
+pub fn peak_kibibytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 fn start_script(python: &Path, script: &str, args: &[&str]) -> Child {
     use_binary(env!("CARGO_BIN_EXE_wirebench"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);

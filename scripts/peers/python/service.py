@@ -34,11 +34,19 @@ def fail(message, code=1):
 def missing_package(error, requirement):
     """Says which package is missing and how to get it, in the words that Wirebench looks for."""
     name = (error.name or requirement).split(".")[0]
-    setup = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "setup-python")
-    if os.path.exists(setup):
+    here = os.path.dirname(os.path.abspath(__file__))
+    setups = [os.path.join(here, "..", "..", "setup-python"), os.path.join("scripts", "setup-python")]
+    if any(os.path.exists(setup) for setup in setups):
         how = "run ./scripts/setup-python"
+    elif sys.prefix != sys.base_prefix:
+        # Where Wirebench starts it, in the scenario's folder, this is how a person would name it.
+        near = os.path.relpath(sys.executable)
+        interpreter = sys.executable if near.startswith("..") else near
+        how = "run %s -m pip install %s" % (interpreter, requirement)
     else:
-        how = "run %s -m pip install %s" % (os.path.basename(sys.executable), requirement)
+        # An interpreter of the system's own takes no packages on many systems.
+        # Wirebench takes the .venv of the scenario's folder.
+        how = "run python3 -m venv .venv && .venv/bin/python -m pip install %s" % requirement
     fail("missing package %s; %s" % (name, how), MISSING_PACKAGE)
 
 

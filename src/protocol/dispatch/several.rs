@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Begun, Dispatcher, Late, MAX_LATE, no_answer, too_many_late};
+use super::{Begun, Dispatcher, Late, no_answer};
 use crate::clock::now_ns;
 use crate::protocol::{CallKey, Part};
 use crate::rpc::{Fault, FaultKind};
@@ -33,9 +33,10 @@ impl Dispatcher {
         if due_ns <= at_ns {
             return self.reply(call, Status::OK, replies);
         }
-        if self.late.len() + self.streams.len() >= MAX_LATE {
-            return self.fail(call, &too_many_late(), replies);
-        }
+        let held = match self.holding.hold(self.body.len()) {
+            Ok(held) => held,
+            Err(fault) => return self.fail(call, &fault, replies),
+        };
         let body = std::mem::take(&mut self.body);
         self.late.push(Reverse(Late {
             due_ns,
@@ -44,6 +45,7 @@ impl Dispatcher {
             call,
             body,
             status: Status::OK,
+            _held: held,
         }));
     }
 

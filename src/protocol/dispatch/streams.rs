@@ -1,7 +1,8 @@
 //! Streams under way: a burst of items per visit, as far as the peer takes them, until their deadline.
 
+use super::late::Held;
 use super::{Dispatcher, too_late};
-use crate::protocol::CallKey;
+use crate::protocol::{CallKey, ServerEnvelope};
 use crate::rpc::Value;
 use crate::transport::{Replies, Status};
 
@@ -13,6 +14,7 @@ pub(super) struct Stream {
     pub(super) left: u64,
     pub(super) not_before_ns: u64,
     pub(super) deadline_ns: Option<u64>,
+    pub(super) _held: Held,
 }
 
 impl Dispatcher {
@@ -37,7 +39,7 @@ impl Dispatcher {
             }
             // A burst per visit, so that one stream does not starve the others.
             let mut burst = 64;
-            while stream.left > 0 && burst > 0 && replies.has_room() && self.envelope.may_send(stream.call) {
+            while stream.left > 0 && burst > 0 && may_go_on(&*self.envelope, stream.call, replies) {
                 self.body.clear();
                 self.envelope.begin_reply(stream.call, true, &mut self.body);
                 let codecs = &self.prepared.methods[stream.method];
@@ -51,7 +53,8 @@ impl Dispatcher {
                 stream.left -= 1;
                 burst -= 1;
             }
-            if stream.left == 0 && replies.has_room() && self.envelope.may_send(stream.call) {
+            let may_go_on = may_go_on(&*self.envelope, stream.call, replies);
+            if stream.left == 0 && may_go_on {
                 let call = stream.call;
                 self.streams.swap_remove(index);
                 self.body.clear();
@@ -63,12 +66,18 @@ impl Dispatcher {
                 self.envelope.finish(call);
                 continue;
             }
-            if self.envelope.may_send(self.streams[index].call) {
-                // The burst is over or the peer has to read first: go on once this much is written.
+            if may_go_on {
+                // The burst is over: go on once this much is written.
                 next_ns = Some(0);
             }
             index += 1;
         }
         next_ns
     }
+}
+
+/// Whether another message of a stream may be sent. Credit first: asking for room is asking to be told
+/// when there is some.
+fn may_go_on(envelope: &dyn ServerEnvelope, call: CallKey, replies: &dyn Replies) -> bool {
+    envelope.may_send(call) && replies.has_room(call.reply_to)
 }

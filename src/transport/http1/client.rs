@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::response::Reader;
-use crate::transport::socket::{Socket, authority};
+use crate::transport::socket::Socket;
 use crate::transport::{
     Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring,
 };
@@ -41,7 +41,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(stream: Socket, opening: Opening, target: &str, wiring: &Wiring) -> Self {
-        let host = authority(target);
+        let host = wiring.authority(target);
         let constant = |path: &String| {
             format!(
                 "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wirebench\r\nContent-Type: {}\r\nContent-Length: ",

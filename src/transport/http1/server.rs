@@ -211,7 +211,7 @@ impl Replies for Call {
         }
     }
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self, _to: ReplyTo) -> bool {
         // A stream that waited for room here would wait for ever; its second message ends the call.
         true
     }

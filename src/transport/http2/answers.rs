@@ -1,5 +1,6 @@
 //! The calls of a connection that is being served, and the replies to them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
@@ -7,7 +8,7 @@ use h2::SendStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
-use super::framing::{Buffers, Framed};
+use super::framing::{Buffers, Framed, Unsent};
 use super::server::Reading;
 use super::wakeups::{StreamWaker, Wakeups};
 use crate::transport::{Replies, ReplyTo, Status, grpc};
@@ -26,6 +27,8 @@ pub(super) struct Answers {
     wakeups: Arc<Wakeups>,
     /// How many calls have ended since this was last set to 0.
     pub(super) ended: usize,
+    /// The handler waits for a call to have room.
+    pub(super) is_room_awaited: Cell<bool>,
 }
 
 /// A place for a call, with what is used again by the next.
@@ -34,6 +37,8 @@ struct Place {
     joined: Vec<u8>,
     /// Tells a late reply to the last call here from a reply to this one.
     generation: u32,
+    /// What the calls here have not written.
+    unsent: Unsent,
     note: Arc<StreamWaker>,
     waker: Waker,
 }
@@ -87,6 +92,7 @@ impl Answers {
             ok: trailers(&Status::OK),
             wakeups: Arc::clone(wakeups),
             ended: 0,
+            is_room_awaited: Cell::new(false),
         }
     }
 
@@ -116,7 +122,8 @@ impl Answers {
         let index = self.free.pop().unwrap_or_else(|| {
             let note = StreamWaker::new(self.places.len(), &self.wakeups);
             let waker = Waker::from(Arc::clone(&note));
-            self.places.push(Place { call: None, joined: Vec::new(), generation: 0, note, waker });
+            let (joined, unsent) = (Vec::new(), Unsent::default());
+            self.places.push(Place { call: None, joined, generation: 0, unsent, note, waker });
             self.places.len() - 1
         });
         let place = &mut self.places[index];
@@ -219,7 +226,8 @@ impl Answers {
 impl Replies for Answers {
     fn message(&mut self, to: ReplyTo, body: &mut Vec<u8>) {
         let Some(index) = self.find(to) else { return };
-        let Some(call) = &mut self.places[index].call else { return };
+        let Place { call, unsent, .. } = &mut self.places[index];
+        let Some(call) = call else { return };
         if let Reply::Unanswered(respond) = &mut call.reply {
             let mut response = Response::new(());
             *response.headers_mut() = self.headers.clone();
@@ -230,7 +238,7 @@ impl Replies for Answers {
             }
         }
         if let Reply::Begun(stream) = &mut call.reply {
-            let _ = stream.send_data(self.buffers.frame(body), false);
+            let _ = stream.send_data(self.buffers.frame(body, unsent), false);
         }
     }
 
@@ -239,8 +247,12 @@ impl Replies for Answers {
         self.end_with(to, fields);
     }
 
-    fn has_room(&self) -> bool {
-        self.buffers.unsent_bytes() < grpc::MAX_UNSENT_BYTES
+    fn has_room(&self, to: ReplyTo) -> bool {
+        let Some(index) = self.find(to) else { return true };
+        let calls = self.places.len() - self.free.len();
+        let has_room = self.places[index].unsent.bytes() < grpc::unsent_share_bytes(calls);
+        self.is_room_awaited.set(self.is_room_awaited.get() || !has_room);
+        has_room
     }
 }
 

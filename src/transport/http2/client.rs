@@ -11,14 +11,14 @@ use h2::{Reason, SendStream};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 
-use super::framing::{Buffers, Framed};
+use super::framing::{Buffers, Framed, Unsent};
 use super::stream::{Progress, Reply};
 use super::wakeups::{StreamWaker, Wakeups};
 use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
-use crate::transport::socket::{Socket, authority};
+use crate::transport::socket::Socket;
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError, Wiring};
 
 pub(super) struct Client {
@@ -27,6 +27,7 @@ pub(super) struct Client {
     uris: Vec<Uri>,
     headers: HeaderMap,
     buffers: Buffers,
+    unsent: Unsent,
     max_message_bytes: usize,
     calls: Vec<Place>,
     free: Vec<usize>,
@@ -71,8 +72,9 @@ impl Client {
     ) -> Result<Self, TransportError> {
         let uri = |path: &String| {
             let path = PathAndQuery::try_from(path.as_str());
-            let parts = path
-                .map(|path| Uri::builder().scheme("http").authority(authority(target)).path_and_query(path));
+            let parts = path.map(|path| {
+                Uri::builder().scheme("http").authority(wiring.authority(target)).path_and_query(path)
+            });
             let uri = parts.map_err(http::Error::from).and_then(http::uri::Builder::build);
             uri.map_err(|error| TransportError::Refused {
                 reason: format!("no request can go there: {error}"),
@@ -116,6 +118,7 @@ impl Client {
             uris,
             headers,
             buffers: Buffers::default(),
+            unsent: Unsent::default(),
             max_message_bytes: wiring.max_message_bytes,
             calls: Vec::new(),
             free: Vec::new(),
@@ -160,7 +163,7 @@ impl Client {
         let (response, mut stream) =
             self.requests.send_request(request, false).map_err(TransportError::reset)?;
         // h2 keeps what the peer's window has no room for and sends it as the window opens.
-        stream.send_data(self.buffers.frame(body), true).map_err(TransportError::reset)?;
+        stream.send_data(self.buffers.frame(body, &self.unsent), true).map_err(TransportError::reset)?;
         self.occupy(Call { id, request: stream }, response);
         Ok(())
     }

@@ -20,31 +20,35 @@ const KEPT_BUFFERS: usize = 64;
 /// A larger buffer is given back to the system.
 const KEPT_BYTES: usize = 256 << 10;
 
-/// A connection's buffers, and how much it has not written.
+/// A connection's buffers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Buffers(Rc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     free: RefCell<Vec<Vec<u8>>>,
-    unsent_bytes: Cell<usize>,
+}
+
+/// How many bytes of a call's bodies wait to be written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unsent(Rc<Cell<usize>>);
+
+impl Unsent {
+    pub(super) fn bytes(&self) -> usize {
+        self.0.get()
+    }
 }
 
 impl Buffers {
-    /// Makes a body ready to be sent; leaves an empty buffer in its place.
-    pub(super) fn frame(&self, body: &mut Vec<u8>) -> Framed {
+    /// Makes a body ready to be sent; leaves an empty buffer in its place. It counts until it is written.
+    pub(super) fn frame(&self, body: &mut Vec<u8>, unsent: &Unsent) -> Framed {
         let free = self.0.free.borrow_mut().pop().unwrap_or_default();
         let body = std::mem::replace(body, free);
         let mut prefix = [0; PREFIX_BYTES];
         // A longer body cannot be told in four bytes; every limit is far below.
         prefix[1..].copy_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-        self.0.unsent_bytes.set(self.0.unsent_bytes.get() + body.len());
-        Framed { prefix, taken: 0, body, home: Rc::clone(&self.0) }
-    }
-
-    /// How many bytes of bodies wait to be written.
-    pub(super) fn unsent_bytes(&self) -> usize {
-        self.0.unsent_bytes.get()
+        unsent.0.set(unsent.0.get() + body.len());
+        Framed { prefix, taken: 0, body, home: Rc::clone(&self.0), unsent: unsent.clone() }
     }
 }
 
@@ -56,6 +60,7 @@ pub(super) struct Framed {
     taken: usize,
     body: Vec<u8>,
     home: Rc<Shared>,
+    unsent: Unsent,
 }
 
 impl Framed {
@@ -96,7 +101,7 @@ impl Buf for Framed {
 
 impl Drop for Framed {
     fn drop(&mut self) {
-        self.home.unsent_bytes.set(self.home.unsent_bytes.get().saturating_sub(self.body.len()));
+        self.unsent.0.set(self.unsent.bytes().saturating_sub(self.body.len()));
         let mut free = self.home.free.borrow_mut();
         if free.len() < KEPT_BUFFERS && self.body.capacity() <= KEPT_BYTES {
             let mut body = std::mem::take(&mut self.body);
@@ -259,7 +264,7 @@ mod tests {
         let buffers = Buffers::default();
         let mut stream = Vec::new();
         for body in bodies {
-            let mut framed = buffers.frame(&mut body.to_vec());
+            let mut framed = buffers.frame(&mut body.to_vec(), &Unsent::default());
             while framed.has_remaining() {
                 let chunk = framed.chunk().to_vec();
                 stream.extend_from_slice(&chunk);
@@ -310,17 +315,17 @@ mod tests {
 
     #[test]
     fn a_written_buffer_is_used_again_and_unsent_bytes_are_counted() {
-        let buffers = Buffers::default();
+        let (buffers, unsent) = (Buffers::default(), Unsent::default());
         let mut body = b"hello".to_vec();
-        let (address, framed) = (body.as_ptr(), buffers.frame(&mut body));
+        let (address, framed) = (body.as_ptr(), buffers.frame(&mut body, &unsent));
         assert!(body.is_empty());
-        assert_eq!(buffers.unsent_bytes(), 5);
+        assert_eq!(unsent.bytes(), 5);
         let mut slices = [IoSlice::new(&[]), IoSlice::new(&[])];
         assert_eq!(framed.chunks_vectored(&mut slices), 2);
         drop(framed);
-        assert_eq!(buffers.unsent_bytes(), 0);
+        assert_eq!(unsent.bytes(), 0);
         let mut next = Vec::new();
-        let _ = buffers.frame(&mut next);
+        let _ = buffers.frame(&mut next, &unsent);
         assert_eq!(next.as_ptr(), address);
     }
 }

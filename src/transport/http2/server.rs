@@ -104,21 +104,18 @@ impl Serving {
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..ROUNDS_PER_POLL {
-            if self.wakeups.take_connection() && self.accept().is_ready() {
+            let has_written = self.wakeups.take_connection();
+            if has_written && self.accept().is_ready() {
                 return Poll::Ready(());
             }
             if self.answer().is_ready() {
                 return Poll::Ready(());
             }
-            self.work();
+            self.work(has_written);
             if self.wakeups.is_woken() {
                 continue;
             }
             let Some(due_ns) = self.due_ns else { return Poll::Pending };
-            // Room comes with the connection's wake-up.
-            if due_ns <= now_ns() && !self.answers.has_room() {
-                return Poll::Pending;
-            }
             match self.timer.poll_until(cx, due_ns) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -274,12 +271,12 @@ impl Serving {
         }
     }
 
-    /// Lets the handler work where it has taken a message, where it asked to, and where it has room again.
-    fn work(&mut self) {
+    /// Lets the handler work where it has taken a message, where it asked to, and where there may be room
+    /// again.
+    fn work(&mut self, has_written: bool) {
         let is_due = self.due_ns.is_some_and(|due_ns| due_ns <= now_ns());
-        // Streams go on once what they had to say is written.
-        let is_due = is_due && self.answers.has_room();
-        if std::mem::take(&mut self.has_handled) || is_due {
+        let has_room = has_written && self.answers.is_room_awaited.take();
+        if std::mem::take(&mut self.has_handled) || is_due || has_room {
             self.due_ns = self.handler.work(&mut self.answers);
         }
     }

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -22,8 +23,8 @@ type Part = Result<Vec<u8>, tonic::Status>;
 /// What a connection's requests share.
 pub(super) struct Session {
     state: Mutex<State>,
-    /// Bytes of messages that tonic has not taken.
-    unsent_bytes: Arc<AtomicUsize>,
+    /// The handler waits for a call to have room.
+    is_room_awaited: Arc<AtomicBool>,
 }
 
 struct State {
@@ -37,21 +38,25 @@ struct State {
 
 /// The calls that wait for replies.
 struct Calls {
-    /// Unbounded, but a stream pauses while much is unsent, and HTTP/2 bounds the streams.
-    senders: HashMap<u64, UnboundedSender<Part>>,
+    senders: HashMap<u64, Sender>,
     next_id: u64,
+    is_room_awaited: Arc<AtomicBool>,
+}
+
+/// Where the parts of a reply go.
+struct Sender {
+    /// Unbounded, but a stream pauses while much is unsent, and HTTP/2 bounds the streams.
+    parts: UnboundedSender<Part>,
+    /// Bytes of messages that tonic has not taken.
     unsent_bytes: Arc<AtomicUsize>,
 }
 
 impl Replies for Calls {
     fn message(&mut self, to: ReplyTo, body: &mut Vec<u8>) {
         let Some(sender) = self.senders.get(&to.id) else { return };
-        self.unsent_bytes.fetch_add(body.len(), Relaxed);
-        let length = body.len();
-        if sender.send(Ok(std::mem::take(body))).is_err() {
-            // The client gave up, which its stream tells.
-            self.unsent_bytes.fetch_sub(length, Relaxed);
-        }
+        sender.unsent_bytes.fetch_add(body.len(), Relaxed);
+        // An error is a client that gave up, which its stream tells.
+        let _ = sender.parts.send(Ok(std::mem::take(body)));
     }
 
     fn end(&mut self, to: ReplyTo, status: Status) {
@@ -59,21 +64,30 @@ impl Replies for Calls {
         let code = grpc::code_of(&status);
         if code != 0 {
             let code = tonic::Code::from(i32::try_from(code).unwrap_or(2));
-            let _ = sender.send(Err(tonic::Status::new(code, status.message)));
+            let _ = sender.parts.send(Err(tonic::Status::new(code, status.message)));
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.unsent_bytes.load(Relaxed) < grpc::MAX_UNSENT_BYTES
+    fn has_room(&self, to: ReplyTo) -> bool {
+        let Some(sender) = self.senders.get(&to.id) else { return true };
+        let share_bytes = grpc::unsent_share_bytes(self.senders.len());
+        let has_room = || sender.unsent_bytes.load(SeqCst) < share_bytes;
+        if has_room() {
+            return true;
+        }
+        self.is_room_awaited.store(true, SeqCst);
+        // It may have been taken meanwhile.
+        has_room()
     }
 }
 
 impl Session {
     pub(super) fn new(handler: Box<dyn Handler>) -> Arc<Self> {
-        let unsent_bytes = Arc::<AtomicUsize>::default();
-        let calls = Calls { senders: HashMap::new(), next_id: 0, unsent_bytes: Arc::clone(&unsent_bytes) };
+        let is_room_awaited = Arc::<AtomicBool>::default();
+        let calls =
+            Calls { senders: HashMap::new(), next_id: 0, is_room_awaited: Arc::clone(&is_room_awaited) };
         let state = State { handler, calls, has_handled: false, due_ns: None, worker: None };
-        Arc::new(Self { state: Mutex::new(state), unsent_bytes })
+        Arc::new(Self { state: Mutex::new(state), is_room_awaited })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -86,8 +100,9 @@ impl Session {
         let reply_to = ReplyTo { peer: 0, id: calls.next_id };
         calls.next_id += 1;
         let (sender, parts) = unbounded_channel();
-        calls.senders.insert(reply_to.id, sender);
-        Reply { session: Arc::clone(self), reply_to, parts, first: None }
+        let unsent_bytes = Arc::<AtomicUsize>::default();
+        calls.senders.insert(reply_to.id, Sender { parts: sender, unsent_bytes: Arc::clone(&unsent_bytes) });
+        Reply { session: Arc::clone(self), reply_to, parts, unsent_bytes, first: None }
     }
 
     /// Gives a message of a call to the handler.
@@ -117,17 +132,14 @@ impl Session {
         let State { handler, calls, has_handled, due_ns, worker } = &mut *guard;
         *worker = Some(cx.waker().clone());
         loop {
-            let is_due = due_ns.is_some_and(|due_ns| due_ns <= now_ns()) && calls.has_room();
+            let is_due = due_ns.is_some_and(|due_ns| due_ns <= now_ns());
             if std::mem::take(has_handled) || is_due {
                 *due_ns = handler.work(calls);
             }
             let Some(due_ns) = *due_ns else { return Poll::Pending };
             if due_ns <= now_ns() {
-                if calls.has_room() {
-                    // tonic's tasks write first.
-                    cx.waker().wake_by_ref();
-                }
-                // Where there is no room, taking a message wakes this task.
+                // tonic's tasks write first.
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             if ready!(timer.poll_until(cx, due_ns)).is_err() {
@@ -136,11 +148,20 @@ impl Session {
         }
     }
 
-    fn taken(&self, bytes: usize) {
-        let before = self.unsent_bytes.fetch_sub(bytes, Relaxed);
-        let limit = grpc::MAX_UNSENT_BYTES;
-        if before >= limit && before - bytes < limit {
-            let worker = self.state().worker.take();
+    /// A message of a call was taken: where the handler waits for room, it works again.
+    fn taken(&self, unsent_bytes: &AtomicUsize, bytes: usize) {
+        unsent_bytes.fetch_sub(bytes, SeqCst);
+        if self.is_room_awaited.load(SeqCst) {
+            let mut state = self.state();
+            // Half a share is room enough, however many calls have come since.
+            let share_bytes = grpc::unsent_share_bytes(state.calls.senders.len());
+            if unsent_bytes.load(SeqCst) > share_bytes / 2 {
+                return;
+            }
+            self.is_room_awaited.store(false, SeqCst);
+            state.has_handled = true;
+            let worker = state.worker.take();
+            drop(state);
             if let Some(worker) = worker {
                 worker.wake();
             }
@@ -153,6 +174,7 @@ pub(super) struct Reply {
     session: Arc<Session>,
     reply_to: ReplyTo,
     parts: UnboundedReceiver<Part>,
+    unsent_bytes: Arc<AtomicUsize>,
     first: Option<Vec<u8>>,
 }
 
@@ -184,7 +206,7 @@ impl Stream for Reply {
             None => ready!(self.parts.poll_recv(cx)),
         };
         if let Some(Ok(body)) = &part {
-            self.session.taken(body.len());
+            self.session.taken(&self.unsent_bytes, body.len());
         }
         Poll::Ready(part)
     }
@@ -223,12 +245,6 @@ impl Stream for Conversation {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        let mut bytes = self.first.take().map_or(0, |body| body.len());
-        self.parts.close();
-        while let Ok(part) = self.parts.try_recv() {
-            bytes += part.map_or(0, |body| body.len());
-        }
-        self.session.taken(bytes);
         let mut state = self.session.state();
         if state.calls.senders.remove(&self.reply_to.id).is_some() {
             state.handler.cancelled(self.reply_to);

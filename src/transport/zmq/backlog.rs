@@ -3,7 +3,8 @@
 //! The crate copies a frame into its write buffer and then drops it, so the drop of a body says that
 //! it is on its way out. That is the only sign the crate gives.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
@@ -16,11 +17,14 @@ pub(super) const PEER_MESSAGES: usize = 10_000;
 /// Bytes that may wait for one peer: 256 MiB, four of the largest messages.
 const PEER_BYTES: usize = 256 << 20;
 
-/// Messages waiting on a whole socket above which streams pause.
-const SOCKET_MESSAGES: usize = 1_024;
+/// Messages waiting for one peer above which its streams pause.
+const STREAM_MESSAGES: usize = 1_024;
 
-/// Bytes waiting on a whole socket above which streams pause.
-const SOCKET_BYTES: usize = 8 << 20;
+/// Bytes waiting for one peer above which its streams pause.
+const STREAM_BYTES: usize = 1 << 20;
+
+/// Bytes that may wait on a whole socket: beyond it, a peer gets no more than its streams may have waiting.
+const SOCKET_BYTES: usize = 512 << 20;
 
 /// Buffers kept for reuse, and how large one may be: 4 MiB in all.
 const KEPT_BUFFERS: usize = 64;
@@ -49,6 +53,8 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: Waiting,
+    /// A stream of this peer waits for room.
+    is_awaited: AtomicBool,
     backlog: Arc<Backlog>,
 }
 
@@ -75,29 +81,22 @@ impl Waiting {
 }
 
 impl Backlog {
-    /// Whether streams may go on.
-    pub(super) fn has_room(&self) -> bool {
-        self.waiting.is_below(SOCKET_MESSAGES, SOCKET_BYTES)
-    }
-
-    /// Wakes this task when [`Self::has_room`] may have become true. Says whether it is true already.
-    pub(super) fn wake_when_room(&self, waker: &Waker) -> bool {
-        // Under the lock that a drop takes after counting down, so that no wake-up is missed.
+    /// The task to wake when a peer has room whose stream waits for it.
+    pub(super) fn wake(&self, waker: &Waker) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.waker = Some(waker.clone());
-        self.has_room()
+        if shared.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            shared.waker = Some(waker.clone());
+        }
     }
 
-    fn give_back(&self, mut body: Vec<u8>) {
+    fn give_back(&self, mut body: Vec<u8>, has_room: bool) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if shared.free.len() < KEPT_BUFFERS && body.capacity() <= KEPT_BUFFER_BYTES {
             body.clear();
             shared.free.push(body);
         }
-        if shared.waker.is_some() && self.has_room() {
-            let waker = shared.waker.take();
-            drop(shared);
-            waker.iter().for_each(Waker::wake_by_ref);
+        if has_room && let Some(waker) = &shared.waker {
+            waker.wake_by_ref();
         }
     }
 }
@@ -105,12 +104,29 @@ impl Backlog {
 impl Queue {
     /// The queue of a new peer.
     pub(super) fn new(backlog: &Arc<Backlog>) -> Arc<Self> {
-        Arc::new(Self { waiting: Waiting::default(), backlog: Arc::clone(backlog) })
+        let backlog = Arc::clone(backlog);
+        Arc::new(Self { waiting: Waiting::default(), is_awaited: AtomicBool::new(false), backlog })
     }
 
     /// Whether the peer still takes messages.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn takes_more(&self) -> bool {
         self.waiting.is_below(PEER_MESSAGES, PEER_BYTES)
+            && (self.backlog.waiting.is_below(usize::MAX, SOCKET_BYTES) || self.is_below(1))
+    }
+
+    /// Whether the peer's streams may go on. Where not, [`Backlog::wake`]'s task is woken when they may.
+    pub(super) fn has_room(&self) -> bool {
+        if self.is_below(1) {
+            return true;
+        }
+        self.is_awaited.store(true, SeqCst);
+        // Some may have been written meanwhile.
+        self.is_below(1)
+    }
+
+    /// Whether less is waiting than so much of what streams may have waiting: the whole, a half...
+    fn is_below(&self, part: usize) -> bool {
+        self.waiting.is_below(STREAM_MESSAGES / part, STREAM_BYTES / part)
     }
 
     /// Takes a body for the crate and leaves an empty buffer, a used one where there is one.
@@ -134,9 +150,15 @@ impl AsRef<[u8]> for Parcel {
 
 impl Drop for Parcel {
     fn drop(&mut self) {
-        self.queue.waiting.subtract(self.body.len());
-        self.queue.backlog.waiting.subtract(self.body.len());
-        self.queue.backlog.give_back(std::mem::take(&mut self.body));
+        let queue = &self.queue;
+        queue.waiting.subtract(self.body.len());
+        queue.backlog.waiting.subtract(self.body.len());
+        // With half of it free a stream has something to do.
+        let has_room = queue.is_awaited.load(SeqCst) && queue.is_below(2);
+        if has_room {
+            queue.is_awaited.store(false, SeqCst);
+        }
+        queue.backlog.give_back(std::mem::take(&mut self.body), has_room);
     }
 }
 
@@ -161,17 +183,35 @@ mod tests {
     }
 
     #[test]
-    fn streams_pause_at_the_bound_and_are_woken_when_it_clears() {
+    fn a_peers_streams_pause_at_its_bound_and_go_on_when_half_of_it_is_written() {
+        let backlog = Arc::new(Backlog::default());
+        let (queue, other) = (Queue::new(&backlog), Queue::new(&backlog));
+        let woken = Arc::new(Woken::default());
+        backlog.wake(&Waker::from(Arc::clone(&woken)));
+        let mut taken: Vec<Bytes> = (0..STREAM_MESSAGES).map(|_| queue.take(&mut vec![0])).collect();
+        assert!(!queue.has_room());
+        assert!(queue.takes_more(), "answers are still taken");
+        assert!(other.has_room(), "another peer's streams go on");
+        taken.truncate(STREAM_MESSAGES / 2);
+        assert_eq!(woken.0.load(Relaxed), 0);
+        taken.pop();
+        assert_eq!(woken.0.load(Relaxed), 1);
+        assert!(queue.has_room());
+        drop(taken);
+        assert_eq!(woken.0.load(Relaxed), 1, "nobody waits any longer");
+    }
+
+    #[test]
+    fn a_message_larger_than_the_bound_goes_alone() {
         let backlog = Arc::new(Backlog::default());
         let queue = Queue::new(&backlog);
-        let mut taken: Vec<Bytes> = (0..SOCKET_MESSAGES).map(|_| queue.take(&mut vec![0])).collect();
-        assert!(!backlog.has_room());
-        assert!(queue.has_room());
         let woken = Arc::new(Woken::default());
-        assert!(!backlog.wake_when_room(&Waker::from(Arc::clone(&woken))));
-        taken.pop();
-        assert!(backlog.has_room());
+        backlog.wake(&Waker::from(Arc::clone(&woken)));
+        let large = queue.take(&mut vec![0; STREAM_BYTES + 1]);
+        assert!(!queue.has_room());
+        drop(large);
         assert_eq!(woken.0.load(Relaxed), 1);
+        assert!(queue.has_room());
     }
 
     #[derive(Default)]

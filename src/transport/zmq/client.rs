@@ -99,7 +99,7 @@ impl Connection for Client {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
-        if !self.queue.has_room() {
+        if !self.queue.takes_more() {
             let reason = format!("{PEER_MESSAGES} messages wait for a peer that does not read");
             return Err(TransportError::Refused { reason });
         }

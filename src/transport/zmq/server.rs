@@ -11,7 +11,7 @@ use super::backlog::Backlog;
 use super::client::Monitor;
 use super::frames;
 use super::peers::{MAX_PEERS, Peers};
-use crate::clock::{PreciseTimer, now_ns};
+use crate::clock::PreciseTimer;
 use crate::transport::{Handler, HandlerFactory, Incoming, LocalFuture, Replies, ReplyTo, Server, Status};
 use crate::transport::{TransportError, Wiring};
 
@@ -86,6 +86,7 @@ struct Serving {
 
 impl Serving {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<TransportError> {
+        self.outlet.backlog.wake(cx.waker());
         let mut drained = false;
         for _ in 0..self.turn {
             let received = self.receiver.recv().as_mut().poll(cx);
@@ -112,19 +113,13 @@ impl Serving {
         next_ns.map_or(Poll::Pending, |due_ns| self.wake_at(cx, due_ns))
     }
 
-    /// Arranges for the next poll at a time; where that has passed, once the peers take more.
+    /// Arranges for the next poll at a time.
     fn wake_at(&mut self, cx: &mut Context<'_>, due_ns: u64) -> Poll<TransportError> {
-        let is_due = if due_ns <= now_ns() {
-            self.outlet.has_room() || self.outlet.backlog.wake_when_room(cx.waker())
-        } else {
-            match self.timer.poll_until(cx, due_ns) {
-                Poll::Ready(Err(error)) => return Poll::Ready(TransportError::reset(error)),
-                Poll::Ready(Ok(())) => true,
-                Poll::Pending => false,
-            }
-        };
-        if is_due {
-            cx.waker().wake_by_ref();
+        match self.timer.poll_until(cx, due_ns) {
+            Poll::Ready(Err(error)) => return Poll::Ready(TransportError::reset(error)),
+            // The crate's writers have their turn first.
+            Poll::Ready(Ok(())) => cx.waker().wake_by_ref(),
+            Poll::Pending => {}
         }
         Poll::Pending
     }
@@ -167,7 +162,7 @@ impl Outlet {
     /// Gives a reply to the crate. Says whether it took it.
     fn send(&mut self, to: ReplyTo, body: &mut Vec<u8>) -> bool {
         let Some((identity, queue)) = self.peers.get(to.peer) else { return false };
-        if !queue.has_room() {
+        if !queue.takes_more() {
             return false;
         }
         let (identity, id) = (identity.clone(), self.id_frame.then_some(to.id));
@@ -190,7 +185,8 @@ impl Replies for Outlet {
 
     fn end(&mut self, _to: ReplyTo, _status: Status) {}
 
-    fn has_room(&self) -> bool {
-        self.backlog.has_room()
+    fn has_room(&self, to: ReplyTo) -> bool {
+        // A peer that has left is told so by the next message, which cancels its call.
+        self.peers.get(to.peer).is_none_or(|(_, queue)| queue.has_room())
     }
 }

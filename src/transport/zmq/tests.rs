@@ -24,14 +24,17 @@ fn wiring(id_frame: bool) -> Arc<Wiring> {
         local_handlers: None,
         request_streams: Vec::new(),
         timeout_ns: None,
+        named_address: None,
     })
 }
 
-/// Echoes every message: at once, or (`b"later"`) at the next work in 2 ms, or (`b"many"`) as a stream.
+/// Echoes every message: at once, or (`b"later"`) at the next work in 2 ms, or (`b"many"`) as a stream, or
+/// (`b"flood"`) as a stream without end.
 #[derive(Default)]
 struct Echo {
     later: Vec<(u64, ReplyTo)>,
     streams: Vec<(ReplyTo, u32)>,
+    floods: Vec<ReplyTo>,
 }
 
 impl Handler for Echo {
@@ -39,6 +42,7 @@ impl Handler for Echo {
         match incoming.body {
             b"later" => self.later.push((now_ns() + 2_000_000, incoming.reply_to)),
             b"many" => self.streams.push((incoming.reply_to, 0)),
+            b"flood" => self.floods.push(incoming.reply_to),
             body => replies.message(incoming.reply_to, &mut body.to_vec()),
         }
     }
@@ -52,13 +56,19 @@ impl Handler for Echo {
             !due
         });
         for (to, next) in &mut self.streams {
-            while *next < 5_000 && replies.has_room() {
+            while *next < 5_000 && replies.has_room(*to) {
                 replies.message(*to, &mut next.to_be_bytes().to_vec());
                 *next += 1;
             }
         }
         self.streams.retain(|(_, next)| *next < 5_000);
-        if self.streams.is_empty() { self.later.iter().map(|(due_ns, _)| *due_ns).min() } else { Some(0) }
+        for to in &self.floods {
+            while replies.has_room(*to) {
+                replies.message(*to, &mut vec![7; FLOOD_BYTES]);
+                FLOODED.with(|flooded| flooded.set(flooded.get() + FLOOD_BYTES));
+            }
+        }
+        self.later.iter().map(|(due_ns, _)| *due_ns).min()
     }
 
     fn cancelled(&mut self, reply_to: ReplyTo) {
@@ -67,7 +77,11 @@ impl Handler for Echo {
     }
 }
 
+/// The size of a flood's messages.
+const FLOOD_BYTES: usize = 8 << 10;
+
 thread_local! {
+    static FLOODED: Cell<usize> = const { Cell::new(0) };
     static CANCELLED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -191,6 +205,28 @@ fn a_reply_to_a_peer_that_left_cancels_its_call() {
             submit(&mut *staying, 3, b"still here").await;
             receive(&mut *staying, 1).await;
         }
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_read_holds_up_no_other_and_fills_no_memory() {
+    run(async {
+        let (address, _server) = serve(true).await;
+        let mut mute = Zmq.connect(&address, wiring(true)).await.unwrap();
+        submit(&mut *mute, 1, b"flood").await;
+        std::future::poll_fn(|cx| Poll::Ready(mute.poll_flush(cx))).await.unwrap();
+        let mut reading = Zmq.connect(&address, wiring(true)).await.unwrap();
+        // What the kernel takes of the flood it takes at once; then its peer's queue is full.
+        let mut before = usize::MAX;
+        while FLOODED.with(Cell::get) != before || before == 0 {
+            before = FLOODED.with(Cell::get);
+            submit(&mut *reading, 2, b"many").await;
+            let items = receive(&mut *reading, 5_000).await;
+            assert!(items.iter().all(|(id, _)| *id == Some(2)));
+            submit(&mut *reading, 3, b"later").await;
+            receive(&mut *reading, 1).await;
+        }
+        assert!(before < 64 << 20, "{before} bytes were taken for a peer that does not read");
     });
 }
 

@@ -25,6 +25,8 @@ pub struct ProtoMethod {
     pub request: String,
     /// The full name of the response message.
     pub response: String,
+    /// The names of all fields of the request, by their numbers.
+    pub request_fields: Vec<String>,
     /// The fields of the request that a scenario can set.
     pub params: Vec<Field>,
     /// The fields of the response that a scenario can ask for.
@@ -52,12 +54,15 @@ pub(super) fn service(service: &ServiceDescriptor) -> ProtoService {
 fn describe(method: &MethodDescriptor) -> ProtoMethod {
     let mut walk = Walk { reading: false, left_out: Vec::new(), samples: Vec::new(), within: Vec::new() };
     let params = walk.fields(&method.input(), "params");
+    let mut request_fields: Vec<_> = method.input().fields().collect();
+    request_fields.sort_by_key(FieldDescriptor::number);
     walk.reading = true;
     let returns = walk.fields(&method.output(), "returns");
     ProtoMethod {
         name: method.name().to_owned(),
         request: method.input().full_name().to_owned(),
         response: method.output().full_name().to_owned(),
+        request_fields: request_fields.iter().map(|field| field.name().to_owned()).collect(),
         params,
         returns: if returns.is_empty() { Type::Nil } else { Type::Struct(returns) },
         client_streaming: method.is_client_streaming(),

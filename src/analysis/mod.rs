@@ -5,6 +5,7 @@
 
 mod attribution;
 mod capacity;
+mod catches;
 mod cell;
 pub mod compare;
 mod curves;
@@ -30,6 +31,7 @@ pub use attribution::{
     PairParts, Shares, UNEXPLAINED, attribute,
 };
 pub use capacity::{Judged, Probe, Search, judge_probe};
+pub use catches::{CODECS, Facts, PROTOCOLS, WITHOUT_STREAMS, catches, opens_all_the_time};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
 pub use explain::{

@@ -139,6 +139,17 @@ fn arrivals(arrivals: Arrivals) -> &'static str {
     }
 }
 
+/// A load in few words.
+pub(super) fn load_in_short(load: &LoadRecord) -> String {
+    match load.model {
+        LoadModel::Closed => format!("{} in flight", plural(load.concurrency.unwrap_or(0), "call")),
+        LoadModel::Open => {
+            let rate = load.rate_per_s.map_or_else(|| NOTHING.to_owned(), rate_per_s);
+            format!("{rate} offered")
+        }
+    }
+}
+
 fn think_in_words(think: ThinkTime) -> String {
     let time = |ns: u64| duration_ns(ns as f64);
     match think {
@@ -152,7 +163,7 @@ fn think_in_words(think: ThinkTime) -> String {
     }
 }
 
-fn plural(number: u64, thing: &str) -> String {
+pub(super) fn plural(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 

@@ -14,6 +14,7 @@ pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "seed", text: include_str!("../../scenarios/seed.toml") },
     Embedded { name: "quick", text: include_str!("../../scenarios/quick.toml") },
     Embedded { name: "idle-gap", text: include_str!("../../scenarios/idle-gap.toml") },
+    Embedded { name: "stall", text: include_str!("../../scenarios/stall.toml") },
     Embedded { name: "streams", text: include_str!("../../scenarios/streams.toml") },
     Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
 ];

@@ -50,7 +50,7 @@ pub(super) fn search(
             )? {
                 Made::Interrupted => return Ok(()),
                 Made::Skipped => seeker.is_skipped = true,
-                Made::Round(made) => seeker.take(cell, made, capacity, &limits),
+                Made::Round(made) => seeker.take(cell, *made, capacity, &limits),
             }
             assemble(session, &seekers, capacity, &limits);
             session.keep()?;

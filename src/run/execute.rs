@@ -100,7 +100,7 @@ pub fn execute(
             Made::Interrupted => break,
             Made::Skipped => {}
             Made::Round(made) => {
-                tried[index].push(made);
+                tried[index].push(*made);
                 assemble(&mut session, &tried, Some(index));
                 session.keep()?;
             }

@@ -33,7 +33,7 @@ pub(super) struct Tried {
 /// What came of trying to make a round.
 pub(super) enum Made {
     /// It was tried.
-    Round(Tried),
+    Round(Box<Tried>),
     /// The back end is not installed here.
     Skipped,
     /// The user ended the run.
@@ -147,7 +147,7 @@ impl<'a> Session<'a> {
         progress.ended(note.as_deref());
         let order = self.made;
         self.made += 1;
-        Ok(Made::Round(Tried { order, implementation, histograms, outcome }))
+        Ok(Made::Round(Box::new(Tried { order, implementation, histograms, outcome })))
     }
 
     /// What the cells are now, and what follows from them.

@@ -12,9 +12,11 @@ mod benchmark_bigger;
 mod benchmark_smaller;
 mod charts;
 mod check;
+mod comparison;
 mod csv;
 mod explain;
 mod hgrm;
+mod history;
 mod html;
 mod json;
 mod junit;
@@ -27,6 +29,8 @@ mod text;
 mod view;
 
 pub use check::{CHECK_FORMATS, CheckFormat, is_check_format, render_check};
+pub use comparison::{COMPARE_FORMATS, UnknownCompareFormat, render_comparison};
+pub use history::{history_csv, history_page};
 
 use crate::result::{Histograms, RunResult};
 

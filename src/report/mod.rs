@@ -12,10 +12,12 @@ mod benchmark_bigger;
 mod benchmark_smaller;
 mod charts;
 mod check;
+mod comparison;
 mod csv;
 mod explain;
 mod extras;
 mod hgrm;
+mod history;
 mod html;
 mod json;
 mod junit;
@@ -31,6 +33,8 @@ mod text;
 mod view;
 
 pub use check::{CHECK_FORMATS, CheckFormat, is_check_format, render_check};
+pub use comparison::{COMPARE_FORMATS, UnknownCompareFormat, render_comparison};
+pub use history::{history_csv, history_page};
 
 use crate::result::{Histograms, RunResult};
 

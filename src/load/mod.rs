@@ -3,6 +3,7 @@
 //!
 //! May import `protocol`, `record` and below; starts no process and reads no scenario file.
 
+mod connections;
 mod lane;
 mod pacer;
 mod phase;
@@ -21,6 +22,7 @@ pub use thinking::{Deal, Thinking};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier, Mutex};
 
+use self::connections::ConnectionTimes;
 use crate::clock::now_ns;
 use crate::protocol::{Protocol, ProtocolError};
 use crate::record::{Interval, Tally};
@@ -205,6 +207,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
     let mut tally = Tally::new(&names);
     let (mut sent_bytes, mut received_bytes) = (0, 0);
     let mut openings = OpeningTotals::default();
+    let mut connections = ConnectionTimes::default();
     for thread in threads {
         round.offered_calls += thread.offered_calls;
         sent_bytes += thread.sent_bytes;
@@ -217,6 +220,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
         round.client_stopped_ns = round.client_stopped_ns.max(Some(thread.stopped_ns));
         round.gave_up = round.gave_up.take().or(thread.gave_up);
         openings.merge(&thread.openings);
+        connections.merge(thread.connections);
         tally.merge(thread.tally);
     }
     let methods: BTreeMap<_, _> = names.iter().map(|name| name.to_string()).zip(tally.methods).collect();
@@ -236,6 +240,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
     };
     round.framed = TrafficBytes { request: Some(sent_bytes), response: Some(received_bytes) };
     round.connections_opened = Some(openings.connections);
+    round.connection_log = connections.to_hlog();
     round.opening = (openings.connections > 0).then_some(openings);
     round.methods = methods;
     round.error_examples = tally.examples;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::ConnectionTimes;
 use super::lane::{Lane, Link, connect};
 use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
@@ -32,6 +33,7 @@ pub(super) struct ThreadResult {
     pub(super) last_done_ns: u64,
     pub(super) offered_calls: u64,
     pub(super) openings: OpeningTotals,
+    pub(super) connections: ConnectionTimes,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) released: ReleaseCounts,
@@ -101,6 +103,7 @@ async fn round(
         sample_every: drive.stages.as_ref().map_or(0, |probe| probe.every),
         next_session: Cell::new(place.thread.into()),
         threads: place.threads.into(),
+        connections: RefCell::default(),
     });
     let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
     let mut openings = OpeningTotals::default();
@@ -138,7 +141,8 @@ async fn round(
         tally.unsent(method, calls);
     }
     openings.merge(&finished.summary.openings);
-    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), ..finished.summary })
+    let connections = client.connections.take();
+    Ok(ThreadResult { tally, openings, connections, stopped_ns: stopped_ns.get(), ..finished.summary })
 }
 
 /// The length of the measured interval, where it is known before.
@@ -185,6 +189,7 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
         {
             let session = client.session(connection);
             let opening = session.opening();
+            client.opened(opening, false);
             openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
             link = Link::Up(session);
         }
@@ -305,6 +310,7 @@ async fn run_phase(
         last_done_ns: results.last_done_ns,
         offered_calls: paced.offered_calls,
         openings: results.openings,
+        connections: ConnectionTimes::default(),
         sent_bytes: results.sent_bytes,
         received_bytes: results.received_bytes,
         released,

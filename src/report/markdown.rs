@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::connections;
 use super::text::{Limited, markdown};
 use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
+use crate::result::RunResult;
 
 pub(super) const FORMAT: Format =
     Format { name: "md", about: "Markdown with GitHub tables", file_name: "report.md", render };
@@ -22,7 +24,7 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
         text.push(&format!("{}  \n", markdown(sentence, MAX_SENTENCE)));
     }
     for group in &view.groups {
-        push_group(&mut text, group);
+        push_group(&mut text, group, input.run);
     }
     push_notes(&mut text, &view);
     if let Some(cpu) = &input.run.environment.cpu {
@@ -38,7 +40,7 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     Ok(one_file(FORMAT.file_name, text.finish()))
 }
 
-fn push_group(text: &mut Limited, group: &Group) {
+fn push_group(text: &mut Limited, group: &Group, run: &RunResult) {
     let point =
         if group.point.is_empty() { String::new() } else { format!("**{}**: ", markdown(&group.point, 40)) };
     text.push(&format!("\n{point}{}; {}\n\n", group.times, markdown(&group.load, MAX_SENTENCE)));
@@ -54,6 +56,16 @@ fn push_group(text: &mut Limited, group: &Group) {
     }
     for row in &group.streams {
         text.push(&stream_row(row));
+    }
+    let opened = connections::rows(run, group);
+    if !opened.is_empty() {
+        text.push(&format!("\n| {} |\n|:--|--:|--:|--:|--:|--:|--:|\n", connections::COLUMNS.join(" | ")));
+    }
+    for row in &opened {
+        text.push(&format!("| {} |\n", row.each_ref().map(|figure| markdown(figure, MAX_NAME)).join(" | ")));
+    }
+    if !opened.is_empty() {
+        text.push(&format!("\n{}\n", connections::LEGEND));
     }
     for remark in &group.remarks {
         text.push(&format!("\n{}\n", markdown(remark, MAX_SENTENCE)));

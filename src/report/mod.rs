@@ -12,6 +12,7 @@ mod benchmark_bigger;
 mod benchmark_smaller;
 mod charts;
 mod check;
+mod connections;
 mod csv;
 mod explain;
 mod hgrm;

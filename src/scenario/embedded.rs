@@ -15,6 +15,7 @@ pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "quick", text: include_str!("../../scenarios/quick.toml") },
     Embedded { name: "idle-gap", text: include_str!("../../scenarios/idle-gap.toml") },
     Embedded { name: "streams", text: include_str!("../../scenarios/streams.toml") },
+    Embedded { name: "connections", text: include_str!("../../scenarios/connections.toml") },
     Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
 ];
 

@@ -13,6 +13,7 @@ mod benchmark_smaller;
 mod charts;
 mod check;
 mod comparison;
+mod connections;
 mod csv;
 mod explain;
 mod extras;

@@ -34,10 +34,9 @@ impl ConnectionTimes {
     }
 
     fn record(&mut self, step: usize, ns: u64) {
-        let histogram = || Histogram::new_with_bounds(1, MOST_NS, hlog::SIGNIFICANT_DIGITS).ok();
         if self.steps.is_none() {
-            let all = || Some([histogram()?, histogram()?, histogram()?, histogram()?]);
-            self.steps = all();
+            let empty = Histogram::new_with_bounds(1, MOST_NS, hlog::SIGNIFICANT_DIGITS);
+            self.steps = empty.ok().map(|empty| std::array::from_fn(|_| empty.clone()));
         }
         if let Some(histogram) = self.steps.as_mut().and_then(|steps| steps.get_mut(step)) {
             histogram.saturating_record(ns);

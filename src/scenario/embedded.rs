@@ -39,6 +39,7 @@ pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "payload-structs", text: include_str!("../../scenarios/payload-structs.toml") },
     Embedded { name: "payload-nested", text: include_str!("../../scenarios/payload-nested.toml") },
     Embedded { name: "idle-gap", text: include_str!("../../scenarios/idle-gap.toml") },
+    Embedded { name: "stall", text: include_str!("../../scenarios/stall.toml") },
     Embedded { name: "streams", text: include_str!("../../scenarios/streams.toml") },
 ];
 

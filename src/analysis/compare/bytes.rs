@@ -1,31 +1,23 @@
 //! Encoded bytes of the same calls on both sides, compared exactly.
 
-use crate::result::{BytesCheck, CheckStatus, RoundResult};
+use crate::result::{BytesCheck, CheckStatus, WirePass};
 
-/// Compares the encoded bytes of two rounds that made the same calls: methods of which both sides
-/// answered equally many, all rightly. The others are named in the second list.
+/// Compares what the first seeded calls of each method encode to: the same calls on both sides. Methods of
+/// which a side did not answer every one are named in the second list.
 #[must_use]
-pub fn compare_bytes(
-    base: &RoundResult,
-    candidate: &RoundResult,
-    gated: bool,
-) -> (Vec<BytesCheck>, Vec<String>) {
+pub fn compare_bytes(base: &WirePass, candidate: &WirePass, gated: bool) -> (Vec<BytesCheck>, Vec<String>) {
     let mut compared = Vec::new();
     let mut left_out = Vec::new();
     for (name, ours) in &base.methods {
-        let same = candidate.methods.get(name).filter(|theirs| {
-            theirs.calls == ours.calls
-                && [ours, *theirs].iter().all(|of| of.errors.values().all(|failed| *failed == 0))
-        });
-        let Some(theirs) = same else {
+        let ours = ours.encoded;
+        let theirs = candidate.methods.get(name).map(|method| method.encoded);
+        let same = theirs.filter(|theirs| theirs.calls == ours.calls && ours.calls > 0);
+        let both = same
+            .and_then(|theirs| Some(([ours.request, theirs.request], [ours.response?, theirs.response?])));
+        let Some((request, response)) = both else {
             left_out.push(name.clone());
             continue;
         };
-        if ours.calls == 0 {
-            continue;
-        }
-        let request = [ours.request_encoded_bytes, theirs.request_encoded_bytes];
-        let response = [ours.response_encoded_bytes, theirs.response_encoded_bytes];
         let more = request[1] > request[0] || response[1] > response[0];
         let verdict = if gated && more { CheckStatus::Regressed } else { CheckStatus::Pass };
         compared.push(BytesCheck {
@@ -43,31 +35,29 @@ pub fn compare_bytes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::MethodCounts;
+    use crate::result::{FirstCalls, WireMethod};
 
-    fn round(calls: u64, request: u64, response: u64) -> RoundResult {
-        let counts = MethodCounts {
-            calls,
-            request_encoded_bytes: request,
-            response_encoded_bytes: response,
-            ..MethodCounts::default()
-        };
-        RoundResult { methods: [("m".to_owned(), counts)].into(), ..RoundResult::default() }
+    fn pass(calls: u64, request: u64, response: Option<u64>) -> WirePass {
+        let encoded = FirstCalls { calls, request, response };
+        let methods = [("m".to_owned(), WireMethod { encoded, crossed: None })].into();
+        WirePass { methods, note: None }
     }
 
     #[test]
     fn one_byte_more_is_a_regression_where_it_is_gated() {
-        let of =
-            |candidate: &RoundResult, gated| compare_bytes(&round(10, 40, 80), candidate, gated).0[0].verdict;
-        assert_eq!(of(&round(10, 40, 80), true), CheckStatus::Pass);
-        assert_eq!(of(&round(10, 41, 80), true), CheckStatus::Regressed);
-        assert_eq!(of(&round(10, 0, 81), true), CheckStatus::Regressed);
-        assert_eq!(of(&round(10, 41, 81), false), CheckStatus::Pass);
+        let base = pass(10, 40, Some(80));
+        let of = |candidate: &WirePass, gated| compare_bytes(&base, candidate, gated).0[0].verdict;
+        assert_eq!(of(&pass(10, 40, Some(80)), true), CheckStatus::Pass);
+        assert_eq!(of(&pass(10, 41, Some(80)), true), CheckStatus::Regressed);
+        assert_eq!(of(&pass(10, 0, Some(81)), true), CheckStatus::Regressed);
+        assert_eq!(of(&pass(10, 41, Some(81)), false), CheckStatus::Pass);
     }
 
     #[test]
-    fn different_calls_are_not_compared() {
-        let (compared, left_out) = compare_bytes(&round(10, 40, 80), &round(9, 36, 72), true);
-        assert_eq!((compared.len(), left_out), (0, vec!["m".to_owned()]));
+    fn calls_that_were_not_answered_are_not_compared() {
+        for candidate in [pass(9, 36, Some(72)), pass(10, 40, None), WirePass::default()] {
+            let (compared, left_out) = compare_bytes(&pass(10, 40, Some(80)), &candidate, true);
+            assert_eq!((compared.len(), left_out), (0, vec!["m".to_owned()]));
+        }
     }
 }

@@ -36,7 +36,6 @@ pub(super) fn row(metric: &MetricCheck) -> [String; 8] {
 /// What was compared, how, and how sure it is.
 pub(super) fn setting(check: &CheckResult) -> Vec<String> {
     let settings = &check.settings;
-    let confidence = check.metrics.iter().find(|metric| metric.gated).map_or(0.0, |metric| metric.confidence);
     let dropped = check.pairs.iter().filter(|pair| pair.dropped.is_some()).count();
     let mut lines = vec![format!(
         "{} against {}; {} loop, {} placement; {} pairs of rounds of {} ms{}; planned {}",
@@ -53,10 +52,10 @@ pub(super) fn setting(check: &CheckResult) -> Vec<String> {
         settings.pairs,
     )];
     lines.push(format!(
-        "identical builds are called a regression in at most {:.3} % of checks; intervals are {:.1} %; finds: the \
-         smallest change that so many pairs find nine times in ten",
-        settings.alpha * 100.0,
-        confidence * 100.0
+        "identical builds are called a regression in at most {} % of checks; interval: {}; finds: the smallest change \
+         that so many pairs find nine times in ten",
+        plain(settings.alpha * 100.0),
+        confidences(check)
     ));
     if let Some(known) = &check.calibration {
         let told: Vec<String> = known
@@ -84,6 +83,23 @@ pub(super) fn setting(check: &CheckResult) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The confidence of the intervals: Holm's procedure decides metrics at different levels.
+fn confidences(check: &CheckResult) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for metric in check.metrics.iter().filter(|metric| metric.gated) {
+        let confidence = format!("{} %", plain(metric.confidence * 100.0));
+        if !told.contains(&confidence) {
+            told.push(confidence);
+        }
+    }
+    told.join(" or ")
+}
+
+/// A number with at most two decimals.
+fn plain(number: f64) -> String {
+    format!("{number:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Encoded bytes of a method.

@@ -13,12 +13,10 @@ use crate::host;
 use crate::result::{BytesCheck, LoadModel, RoundRecord, RoundResult};
 use crate::run::describe::describe;
 use crate::run::plan::Cell;
-use crate::run::round::run_round;
+use crate::run::round::{Extras, run_round_with};
 use crate::run::{Interrupt, RunError};
 use crate::scenario::{Amount, BytesGate, CheckMetric, format_duration_ns};
 
-/// The most calls of which the encoded bytes are compared.
-const MOST_BYTES_CALLS: u64 = 1_000;
 /// More pairs make nothing clearer that matters.
 const MOST_PAIRS: usize = 60;
 /// More calls than a quantile needs: rounds differ.
@@ -71,14 +69,14 @@ pub(super) fn prepare(
     let begun = Instant::now();
     let mut practice = Vec::new();
     for side in [0, 1] {
-        let result = unscored(sides, side, &sides.plan.cells[side], &folder, interrupt)?;
+        let result = unscored(sides, side, &sides.plan.cells[side], &folder, interrupt, Extras::default())?;
         practice.push((record(&sides.plan.cells[side], &result, &limits), result));
     }
     let pair_time = begun.elapsed();
     let mut notes = Vec::new();
     let lengthened = lengthen(sides, &practice);
     let metrics = available(sides, &practice, lengthened, &mut notes)?;
-    let bytes = bytes(sides, &practice, &folder, interrupt, &mut notes)?;
+    let bytes = bytes(sides, &folder, interrupt, &mut notes)?;
     let pairs = match gates.check.rounds {
         Some(rounds) => rounds as usize,
         None => {
@@ -113,9 +111,10 @@ fn unscored(
     cell: &Cell,
     folder: &std::path::Path,
     interrupt: &Interrupt,
+    extras: Extras,
 ) -> Result<RoundResult, CheckError> {
     let name = &cell.backend.name;
-    let finished = run_round(cell, &sides.plan.service, folder, interrupt)
+    let finished = run_round_with(cell, &sides.plan.service, folder, interrupt, extras)
         .map_err(|error| CheckError::of_round(side, name, error))?;
     let failed = |reason: String| CheckError::Practice {
         side: super::sides::NAMES[side],
@@ -199,33 +198,41 @@ fn available(
     Ok(found)
 }
 
-/// Lets both sides make the same calls, the first of the seed, and compares what they encode to.
+/// Lets both sides make the first calls of the seed, and compares what they encode to.
 fn bytes(
     sides: &Sides,
-    practice: &[(RoundRecord, RoundResult)],
     folder: &std::path::Path,
     interrupt: &Interrupt,
     notes: &mut Vec<String>,
 ) -> Result<Vec<BytesCheck>, CheckError> {
-    let calls = practice.iter().map(|(_, result)| result.calls).min().unwrap_or(0).clamp(1, MOST_BYTES_CALLS);
-    let mut results = Vec::new();
+    let mut passes = Vec::new();
     for (side, cell) in sides.plan.cells.iter().enumerate() {
         let mut cell = cell.clone();
-        cell.point.load.length = Amount::Calls(calls);
+        // One call: what is wanted comes after the timed ones.
+        cell.point.load.length = Amount::Calls(1);
         cell.point.load.warmup = Amount::Calls(0);
-        results.push(unscored(sides, side, &cell, folder, interrupt)?);
+        let result = unscored(sides, side, &cell, folder, interrupt, Extras { wire_pass: true })?;
+        passes.extend(result.wire_pass);
     }
+    let [base, candidate] = &passes[..] else {
+        notes.push(
+            "encoded bytes are not compared: no calls are made for them (wire_calls, or no network)".into(),
+        );
+        return Ok(Vec::new());
+    };
     let codec = |side: usize| sides.plan.cells[side].protocol.codec.name();
     let gated = match sides.plan.scenario.gates.check.bytes {
         BytesGate::Gate => true,
         BytesGate::Show => false,
         BytesGate::SameCodec => codec(0) == codec(1),
     };
-    let (compared, left_out) = compare_bytes(&results[0], &results[1], gated);
+    let (compared, left_out) = compare_bytes(base, candidate, gated);
+    let why = [base, candidate].into_iter().find_map(|pass| pass.note.as_deref());
     if !left_out.is_empty() {
         notes.push(format!(
-            "the encoded bytes of {} could not be compared: calls of it failed",
-            left_out.join(", ")
+            "the encoded bytes of {} could not be compared: {}",
+            left_out.join(", "),
+            why.unwrap_or("not all of its first calls were answered")
         ));
     }
     Ok(compared)

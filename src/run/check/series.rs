@@ -6,14 +6,14 @@ use super::CheckProgress;
 use super::error::CheckError;
 use super::prepare::{Prepared, record};
 use super::sides::{NAMES, Sides};
-use crate::analysis::compare::{Gate, Look, PairFigures, change, fewest_pairs, judge, label};
+use crate::analysis::compare::{Gate, Look, PairFigures, change, fewest_pairs, figure, judge, label};
 use crate::result::{
     CellKey, CheckStatus, ErrorsCheck, MetricCheck, PairRecord, Reason, ReasonKind, RoundRecord, RunResult,
     Status, Store,
 };
 use crate::rpc::random::Random;
-use crate::run::execute::{Tried, judged};
 use crate::run::round::run_round;
+use crate::run::session::{Tried, judged};
 use crate::run::{Interrupt, RoundError, RunError};
 use crate::scenario::LoadModel;
 
@@ -184,8 +184,8 @@ impl<'a> Series<'a> {
         for (side, record) in records.iter().enumerate() {
             let Some(record) = record else { continue };
             self.count_errors(side, record);
-            if let Some(reason) = record.verdict.reasons.first() {
-                let why = format!("{}: {}: {}", NAMES[side], reason.kind.name(), reason.detail);
+            if let Some(reason) = self.reason_to_drop(record) {
+                let why = format!("{}: {reason}", NAMES[side]);
                 if record.verdict.has(ReasonKind::WrongAnswers) {
                     pair.dropped = Some(why.clone());
                     self.pairs.push(pair);
@@ -202,12 +202,7 @@ impl<'a> Series<'a> {
     }
 
     /// Makes a round and keeps it; `None` where the user ended it.
-    #[allow(clippy::type_complexity)] // The place of the round, and what it measured or why not.
-    fn round(
-        &mut self,
-        side: usize,
-        interrupt: &Interrupt,
-    ) -> Result<Option<(u64, Result<RoundRecord, String>)>, CheckError> {
+    fn round(&mut self, side: usize, interrupt: &Interrupt) -> Result<Option<Made>, CheckError> {
         let cell = &self.sides.plan.cells[side];
         let order = self.made;
         let (implementation, outcome) =
@@ -230,6 +225,19 @@ impl<'a> Series<'a> {
         };
         self.tried[side].push(Tried { order, implementation, histograms, outcome });
         Ok(Some((order, judged)))
+    }
+
+    /// What is wrong with a round, if anything. That its halves differ (`unstable`) is nothing: what
+    /// varies within rounds varies between them too, and is in the spread of the pairs already.
+    fn reason_to_drop(&self, record: &RoundRecord) -> Option<String> {
+        let reasons = &record.verdict.reasons;
+        if let Some(reason) = reasons.iter().find(|reason| reason.kind != ReasonKind::Unstable) {
+            return Some(format!("{}: {}", reason.kind.name(), reason.detail));
+        }
+        let metrics = self.prepared.metrics.iter();
+        let missing = metrics.copied().find(|metric| figure(*metric, &record.figures).is_none())?;
+        let calls = record.figures.calls.unwrap_or(0);
+        Some(format!("too few calls: {calls} have no {missing}; lengthen the rounds with --round"))
     }
 
     fn count_errors(&mut self, side: usize, record: &RoundRecord) {
@@ -268,6 +276,9 @@ impl<'a> Series<'a> {
         run.verdict = if valid { Status::Valid } else { Status::Invalid };
     }
 }
+
+/// A round that was made: its place in the order of all, and what it measured or why it did not.
+type Made = (u64, Result<RoundRecord, String>);
 
 /// Why no further pair is made.
 enum Stop {

@@ -1,15 +1,15 @@
-//! `wirebench report`: renders stored runs again.
+//! `wirebench report`: renders stored runs and checks again.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::report::{self, Options, ReportFile};
-use crate::result::{load_histograms, load_run, write_whole};
+use crate::report::{self, Input, Options, ReportFile, is_check_format, render_check};
+use crate::result::{CheckResult, Histograms, RunResult, load_check, load_histograms, load_run, write_whole};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Folders of runs, or their run.json
+    /// Folders of runs or checks, or their run.json or check.json
     #[arg(required = true)]
     runs: Vec<PathBuf>,
     /// Formats, separated by commas
@@ -24,33 +24,66 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
-    let mut runs = Vec::new();
-    for path in &arguments.runs {
-        let run = load_run(path)?;
-        let histograms = load_histograms(path, &run);
-        runs.push((run, histograms));
-    }
     let options = Options {
         colour: arguments.out.is_none() && super::stdout_has_colour(),
         columns: super::columns(),
         rounds: arguments.rounds,
     };
+    // Everything is read before anything is written, so that a wrong path leaves no half of a report.
+    let stored = arguments.runs.iter().map(|path| Stored::read(path, &arguments.format));
+    let stored = stored.collect::<anyhow::Result<Vec<_>>>()?;
     for format in &arguments.format {
-        let together = if runs.len() > 1 { report::render_together(format, &runs, options)? } else { None };
+        let mut runs = Vec::new();
+        for of in &stored {
+            match (&of.check, &of.run) {
+                (Some(check), _) if is_check_format(format) => {
+                    give(&[render_check(format, check, options)?], of.folder(arguments).as_deref())?;
+                }
+                (_, Some(run)) => runs.push((of, run)),
+                (_, None) => {}
+            }
+        }
+        let inputs = runs.iter().map(|(_, (run, histograms))| Input { run, histograms, options });
+        let inputs: Vec<Input<'_>> = inputs.collect();
+        let together = if inputs.len() > 1 { report::render_together(format, &inputs)? } else { None };
         if let Some(files) = together {
             give(&files, arguments.out.as_deref())?;
             continue;
         }
-        for (path, (run, histograms)) in arguments.runs.iter().zip(&runs) {
+        for (of, (run, histograms)) in runs {
             let files = report::render_files(format, run, histograms, options)?;
-            let dir = match &arguments.out {
-                Some(dir) if runs.len() > 1 => Some(dir.join(run_name(path))),
-                other => other.clone(),
-            };
-            give(&files, dir.as_deref())?;
+            give(&files, of.folder(arguments).as_deref())?;
         }
     }
     Ok(0)
+}
+
+/// What lies at one of the paths. A check's folder holds its rounds as a run too.
+struct Stored<'a> {
+    path: &'a Path,
+    check: Option<CheckResult>,
+    /// Where one of the formats wants it.
+    run: Option<(RunResult, Histograms)>,
+}
+
+impl<'a> Stored<'a> {
+    fn read(path: &'a Path, formats: &[String]) -> anyhow::Result<Self> {
+        let check = load_check(path)?;
+        let run = if check.is_some() && formats.iter().all(|format| is_check_format(format)) {
+            None
+        } else {
+            let run = load_run(path)?;
+            let histograms = load_histograms(path, &run);
+            Some((run, histograms))
+        };
+        Ok(Self { path, check, run })
+    }
+
+    /// Where its files are written; `None` for standard output.
+    fn folder(&self, arguments: &Arguments) -> Option<PathBuf> {
+        let dir = arguments.out.as_ref()?;
+        Some(if arguments.runs.len() > 1 { dir.join(run_name(self.path)) } else { dir.clone() })
+    }
 }
 
 /// Writes the files of a report into a folder, or onto standard output.

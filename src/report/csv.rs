@@ -67,7 +67,7 @@ fn stream_row(cell: &CellResult, name: &str, method: &MethodResult) -> Option<Ro
     Some(row)
 }
 
-fn push_record<'a>(text: &mut String, fields: impl Iterator<Item = &'a str>) {
+pub(super) fn push_record<'a>(text: &mut String, fields: impl Iterator<Item = &'a str>) {
     for (index, field) in fields.enumerate() {
         if index > 0 {
             text.push(',');

@@ -7,25 +7,53 @@
 //!
 //! Adding a format is one file and one line in [`FORMATS`].
 
+mod bencher;
+mod benchmark_bigger;
+mod benchmark_smaller;
 mod charts;
+mod check;
+mod comparison;
 mod csv;
+mod explain;
+mod extras;
 mod hgrm;
+mod history;
 mod html;
 mod json;
+mod junit;
 mod markdown;
+mod measures;
 mod place;
 mod sentences;
 mod spectra;
+mod suite;
 mod svg;
 mod table;
 mod text;
 mod view;
 
+pub use check::{CHECK_FORMATS, CheckFormat, is_check_format, render_check};
+pub use comparison::{COMPARE_FORMATS, UnknownCompareFormat, render_comparison};
+pub use history::{history_csv, history_page};
+
 use crate::result::{Histograms, RunResult};
 
+pub use explain::{EXPLAIN_FORMATS, UnknownExplainFormat, render_explanations, render_overviews};
+
 /// Every format.
-pub const FORMATS: &[Format] =
-    &[table::FORMAT, json::FORMAT, markdown::FORMAT, csv::FORMAT, hgrm::FORMAT, html::FORMAT, svg::FORMAT];
+pub const FORMATS: &[Format] = &[
+    table::FORMAT,
+    json::FORMAT,
+    markdown::FORMAT,
+    csv::FORMAT,
+    hgrm::FORMAT,
+    html::FORMAT,
+    svg::FORMAT,
+    junit::FORMAT,
+    benchmark_smaller::FORMAT,
+    benchmark_bigger::FORMAT,
+    bencher::FORMAT,
+];
 
 /// Formats that put several runs into one report, with how they do.
 const TOGETHER: &[(&str, RenderRuns)] = &[(html::FORMAT.name, html::render_runs)];
@@ -153,15 +181,9 @@ pub fn render_files(
 ///
 /// # Errors
 /// The results cannot be put into the format.
-pub fn render_together(
-    format: &str,
-    runs: &[(RunResult, Histograms)],
-    options: Options,
-) -> Result<Option<Vec<ReportFile>>, ReportError> {
+pub fn render_together(format: &str, runs: &[Input<'_>]) -> Result<Option<Vec<ReportFile>>, ReportError> {
     let Some((_, render)) = TOGETHER.iter().find(|(name, _)| *name == format) else { return Ok(None) };
-    let inputs: Vec<Input<'_>> =
-        runs.iter().map(|(run, histograms)| Input { run, histograms, options }).collect();
-    render(&inputs).map(Some)
+    render(runs).map(Some)
 }
 
 /// The one file of a format.

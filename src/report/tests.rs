@@ -168,7 +168,7 @@ fn an_unknown_format_is_told_the_known_ones() {
     let error = render("pdf", &run, &histograms).unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html, svg"
+        "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html, svg, junit, benchmark-smaller, benchmark-bigger, bencher"
     );
 }
 
@@ -228,7 +228,9 @@ fn several_runs_are_one_page_that_says_how_far_they_compare() {
     let mut other = small_run();
     other.0.environment.cpu = Some("another <processor>".into());
     let runs = [one, other];
-    let page = render_together("html", &runs, Options::default()).unwrap().unwrap();
+    let inputs =
+        [0, 1].map(|at| Input { run: &runs[at].0, histograms: &runs[at].1, options: Options::default() });
+    let page = render_together("html", &inputs).unwrap().unwrap();
     assert_eq!(page.len(), 1);
     let page = String::from_utf8(page[0].bytes.clone()).unwrap();
     for part in [
@@ -243,7 +245,7 @@ fn several_runs_are_one_page_that_says_how_far_they_compare() {
         assert!(page.contains(part), "{part}");
     }
     assert_eq!(page.matches("<tr role=\"row\"").count(), 1 + runs[0].0.cells.len() + runs[1].0.cells.len());
-    assert_eq!(render_together("csv", &runs, Options::default()).unwrap(), None);
+    assert_eq!(render_together("csv", &inputs).unwrap(), None);
 }
 
 /// The boxes of a chart's texts: where they begin and end, across and down.

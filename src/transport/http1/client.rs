@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use super::response::Reader;
 use crate::transport::socket::Socket;
 use crate::transport::{
-    Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring,
+    Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring, http_key,
 };
 
 /// Up to here a body is copied behind its head; beyond it keeps its own buffer and both are written
@@ -32,6 +32,9 @@ pub(super) struct Client {
     /// How much of head and body is written.
     written: usize,
     in_flight: Option<u64>,
+    /// Calls so far.
+    submitted: u64,
+    port: u16,
     reader: Reader,
     traffic: Traffic,
     /// Why writing failed. The answer may have come nevertheless (413), so reading goes on.
@@ -50,6 +53,8 @@ impl Client {
             .into_bytes()
         };
         Self {
+            port: stream.local_port(),
+            submitted: 0,
             stream,
             opening,
             heads: wiring.paths.iter().map(constant).collect(),
@@ -191,6 +196,7 @@ impl Connection for Client {
         }
         self.written = 0;
         self.in_flight = Some(outgoing.id);
+        self.submitted += 1;
         Ok(())
     }
 
@@ -209,6 +215,10 @@ impl Connection for Client {
         let error = ready!(self.drive(cx, sink));
         self.over = Some(error.clone());
         Poll::Ready(error)
+    }
+
+    fn key(&self, _id: u64) -> Option<u64> {
+        Some(http_key(self.port, self.submitted.checked_sub(1)?))
     }
 
     fn cancel(&mut self, _id: u64) -> bool {

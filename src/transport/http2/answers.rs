@@ -50,6 +50,7 @@ pub(super) struct Call {
     /// The body so far, where it has come in several pieces.
     pub(super) joined: Vec<u8>,
     reply: Reply,
+    stream: h2::StreamId,
 }
 
 enum Reply {
@@ -68,6 +69,11 @@ pub(super) enum Refusal {
 }
 
 impl Call {
+    /// The call's stream.
+    pub(super) fn stream(&self) -> h2::StreamId {
+        self.stream
+    }
+
     /// Whether the client has reset the stream; where not, the waker is registered for it.
     pub(super) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.reply {
@@ -129,7 +135,8 @@ impl Answers {
         let place = &mut self.places[index];
         place.generation = place.generation.wrapping_add(1);
         let joined = std::mem::take(&mut place.joined);
-        place.call = Some(Call { request: Some(request), joined, reply: Reply::Unanswered(respond) });
+        let stream = respond.stream_id();
+        place.call = Some(Call { request: Some(request), joined, reply: Reply::Unanswered(respond), stream });
         // Its first look reads what has come with the headers.
         place.waker.wake_by_ref();
     }

@@ -38,6 +38,9 @@ pub(super) struct Client {
     connection_waker: Waker,
     woken: Vec<usize>,
     counters: Arc<Counters>,
+    port: u16,
+    /// The key of the call that was submitted last.
+    key: Option<u64>,
     opening: Opening,
     /// Why the connection is over; told once what had arrived is delivered.
     over: Option<TransportError>,
@@ -95,6 +98,7 @@ impl Client {
         }
 
         let counters = Arc::<Counters>::default();
+        let port = stream.local_port();
         let begun_ns = now_ns();
         let (requests, connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW_BYTES)
@@ -127,6 +131,8 @@ impl Client {
             connection_waker,
             woken: Vec::new(),
             counters,
+            port,
+            key: None,
             opening,
             over: None,
         })
@@ -164,6 +170,7 @@ impl Client {
             self.requests.send_request(request, false).map_err(TransportError::reset)?;
         // h2 keeps what the peer's window has no room for and sends it as the window opens.
         stream.send_data(self.buffers.frame(body, &self.unsent), true).map_err(TransportError::reset)?;
+        self.key = Some(super::key_of(self.port, stream.stream_id()));
         self.occupy(Call { id, request: stream }, response);
         Ok(())
     }
@@ -289,6 +296,7 @@ impl Connection for Client {
             Poll::Ready(Err(error)) => Err(error),
             _ => {
                 let body = std::mem::take(body);
+                self.key = None;
                 self.queue.push_back(Queued { id, method, metadata: metadata.to_vec(), body });
                 Ok(())
             }
@@ -316,6 +324,10 @@ impl Connection for Client {
             self.leave(cx);
         }
         result
+    }
+
+    fn key(&self, _id: u64) -> Option<u64> {
+        self.key
     }
 
     fn cancel(&mut self, id: u64) -> bool {

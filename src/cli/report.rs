@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// Where files are written; standard output where it is not given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The name of the baseline in criterion's folders
+    #[arg(long, value_name = "NAME", default_value = "new", value_parser = baseline)]
+    baseline: String,
     /// A row per round too, where the format has rows
     #[arg(long)]
     rounds: bool,
@@ -58,12 +61,31 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     Ok(0)
 }
 
+/// A name that is one folder.
+fn baseline(text: &str) -> Result<String, String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    if text.is_empty() || text.starts_with('.') || !text.chars().all(plain) {
+        return Err("letters, digits, '.', '_' and '-'".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// Prints a report, or writes it where it was asked for.
 fn deliver(arguments: &Arguments, run: &Path, file: ReportFile) -> anyhow::Result<()> {
-    let Some(dir) = &arguments.out else { return super::print(&file.bytes) };
-    let dir = if arguments.runs.len() > 1 { dir.join(run_name(run)) } else { dir.clone() };
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let path = dir.join(&file.name);
+    let has_folders = file.name.contains('/');
+    let Some(dir) = &arguments.out else {
+        anyhow::ensure!(!has_folders, "this format is a folder of files: say with --out where it goes");
+        return super::print(&file.bytes);
+    };
+    // Runs in criterion's folders are told apart by the baseline.
+    let dir = if arguments.runs.len() > 1 && !has_folders { dir.join(run_name(run)) } else { dir.clone() };
+    let name = match file.name.rsplit_once("/new/") {
+        Some((folder, name)) => format!("{folder}/{}/{name}", arguments.baseline),
+        None => file.name,
+    };
+    let path = dir.join(name);
+    let folder = path.parent().unwrap_or(&dir);
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     write_whole(&path, &file.bytes)?;
     super::say(path.display());
     Ok(())

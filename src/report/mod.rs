@@ -13,6 +13,7 @@ mod benchmark_smaller;
 mod charts;
 mod check;
 mod comparison;
+mod criterion;
 mod csv;
 mod explain;
 mod hgrm;
@@ -48,6 +49,7 @@ pub const FORMATS: &[Format] = &[
     benchmark_smaller::FORMAT,
     benchmark_bigger::FORMAT,
     bencher::FORMAT,
+    criterion::FORMAT,
 ];
 
 /// A format.
@@ -100,7 +102,7 @@ impl Default for Options {
 /// A file of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
-    /// Its name, without a folder.
+    /// Its name, with folders where a format has them.
     pub name: String,
     /// What is in it.
     pub bytes: Vec<u8>,

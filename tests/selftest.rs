@@ -68,6 +68,21 @@ fn a_stall_shows_through_every_protocol_in_an_open_loop_and_hides_in_a_closed_on
 }
 
 #[test]
+#[ignore = "long: a minute, and a quiet machine"]
+fn overload_and_stops_have_their_verdicts_through_every_protocol() {
+    for protocol in ["xmlrpc", "zerorpc", "grpc", "binary-tcp"] {
+        let cases = ["overload", "client-stopped", "server-stopped"];
+        let (_, outcome) = selftest(&["--protocol", protocol, "--only", &cases.join(",")]);
+        for name in cases {
+            // Verdict, rates, no tail, and that the server's stop is seen; times are for a quiet machine.
+            for check in case(&outcome, name)["checks"].as_array().unwrap() {
+                assert_eq!(check["passed"], true, "{protocol}, {name}: {check:#}");
+            }
+        }
+    }
+}
+
+#[test]
 #[ignore = "long: over a minute, and a quiet machine"]
 fn the_selftest_passes_on_a_quiet_machine() {
     let begun = std::time::Instant::now();

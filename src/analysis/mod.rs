@@ -4,6 +4,8 @@
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
 mod attribution;
+mod capacity;
+mod catches;
 mod cell;
 pub mod compare;
 mod curves;
@@ -12,6 +14,7 @@ mod figures;
 mod gates;
 mod goals;
 mod history;
+mod load_stages;
 mod outcome;
 mod overload;
 mod quantiles;
@@ -29,6 +32,8 @@ pub use attribution::{
     Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
     PairParts, Shares, UNEXPLAINED, attribute,
 };
+pub use capacity::{Judged, Probe, Search, judge_probe};
+pub use catches::{CODECS, Facts, PROTOCOLS, WITHOUT_STREAMS, catches, opens_all_the_time};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
 pub use explain::{

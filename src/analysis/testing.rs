@@ -102,6 +102,7 @@ pub(crate) fn run_of(cells: Vec<CellResult>) -> RunResult {
         gates: Vec::new(),
         notes: Vec::new(),
         selftest: None,
+        capacity: Vec::new(),
         curves: Vec::new(),
         cells,
     }

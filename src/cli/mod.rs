@@ -18,6 +18,7 @@ mod proto;
 mod remote;
 mod report;
 mod run;
+mod scenarios;
 mod schema;
 mod selftest;
 mod serve;
@@ -69,6 +70,8 @@ enum Command {
     Report(report::Arguments),
     /// Say where the difference between two back ends of a run comes from
     Explain(explain::Arguments),
+    /// List the shipped scenarios, or print one
+    Scenarios(scenarios::Arguments),
     /// Parse and plan a scenario; starts nothing
     Validate(validate::Arguments),
     /// Run one of our servers, alone
@@ -111,6 +114,7 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
         Command::History(arguments) => history::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Explain(arguments) => explain::main(&arguments),
+        Command::Scenarios(arguments) => scenarios::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
         Command::Selftest(arguments) => selftest::main(&arguments),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::report::{self, Options, ReportFile, is_check_format, render_check};
-use crate::result::{load_check, load_histograms, load_run, write_whole};
+use crate::report::{self, Input, Options, ReportFile, is_check_format, render_check};
+use crate::result::{CheckResult, Histograms, RunResult, load_check, load_histograms, load_run, write_whole};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,35 +27,39 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
-    for path in &arguments.runs {
-        // A check's folder holds its rounds as a run too: what only a run has comes from there.
-        let check = load_check(path)?;
-        let of_check = |format: &&String| check.is_some() && is_check_format(format);
-        if let Some(check) = &check {
-            let options = Options {
-                colour: arguments.out.is_none() && super::stdout_has_colour(),
-                columns: super::columns(),
-                rounds: arguments.rounds,
-            };
-            for format in arguments.format.iter().filter(of_check) {
-                deliver(arguments, path, render_check(format, check, options)?)?;
-            }
-            if arguments.format.iter().all(|format| of_check(&format)) {
-                continue;
+    let options = Options {
+        colour: arguments.out.is_none() && super::stdout_has_colour(),
+        columns: super::columns(),
+        rounds: arguments.rounds,
+    };
+    // Everything is read before anything is written, so that a wrong path leaves no half of a report.
+    let stored = arguments.runs.iter().map(|path| Stored::read(path, &arguments.format));
+    let stored = stored.collect::<anyhow::Result<Vec<_>>>()?;
+    for format in &arguments.format {
+        let mut runs = Vec::new();
+        for of in &stored {
+            match (&of.check, &of.run) {
+                (Some(check), _) if is_check_format(format) => {
+                    give(
+                        &[render_check(format, check, options)?],
+                        of.folder(arguments).as_deref(),
+                        &arguments.baseline,
+                    )?;
+                }
+                (_, Some(run)) => runs.push((of, run)),
+                (_, None) => {}
             }
         }
-        let run = load_run(path)?;
-        let histograms = load_histograms(path, &run);
-        let terminal = arguments.out.is_none();
-        let options = Options {
-            colour: terminal && super::stdout_has_colour(),
-            columns: super::columns(),
-            rounds: arguments.rounds,
-        };
-        for format in arguments.format.iter().filter(|format| !of_check(format)) {
-            for file in report::render_files(format, &run, &histograms, options)? {
-                deliver(arguments, path, file)?;
-            }
+        let inputs = runs.iter().map(|(_, (run, histograms))| Input { run, histograms, options });
+        let inputs: Vec<Input<'_>> = inputs.collect();
+        let together = if inputs.len() > 1 { report::render_together(format, &inputs)? } else { None };
+        if let Some(files) = together {
+            give(&files, arguments.out.as_deref(), &arguments.baseline)?;
+            continue;
+        }
+        for (of, (run, histograms)) in runs {
+            let files = report::render_files(format, run, histograms, options)?;
+            give(&files, of.folder(arguments).as_deref(), &arguments.baseline)?;
         }
     }
     Ok(0)
@@ -70,24 +74,52 @@ fn baseline(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Prints a report, or writes it where it was asked for.
-fn deliver(arguments: &Arguments, run: &Path, file: ReportFile) -> anyhow::Result<()> {
-    let has_folders = file.name.contains('/');
-    let Some(dir) = &arguments.out else {
-        anyhow::ensure!(!has_folders, "this format is a folder of files: say with --out where it goes");
-        return super::print(&file.bytes);
-    };
-    // Runs in criterion's folders are told apart by the baseline.
-    let dir = if arguments.runs.len() > 1 && !has_folders { dir.join(run_name(run)) } else { dir.clone() };
-    let name = match file.name.rsplit_once("/new/") {
-        Some((folder, name)) => format!("{folder}/{}/{name}", arguments.baseline),
-        None => file.name,
-    };
-    let path = dir.join(name);
-    let folder = path.parent().unwrap_or(&dir);
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    write_whole(&path, &file.bytes)?;
-    super::say(path.display());
+/// What lies at one of the paths. A check's folder holds its rounds as a run too.
+struct Stored<'a> {
+    path: &'a Path,
+    check: Option<CheckResult>,
+    /// Where one of the formats wants it.
+    run: Option<(RunResult, Histograms)>,
+}
+
+impl<'a> Stored<'a> {
+    fn read(path: &'a Path, formats: &[String]) -> anyhow::Result<Self> {
+        let check = load_check(path)?;
+        let run = if check.is_some() && formats.iter().all(|format| is_check_format(format)) {
+            None
+        } else {
+            let run = load_run(path)?;
+            let histograms = load_histograms(path, &run);
+            Some((run, histograms))
+        };
+        Ok(Self { path, check, run })
+    }
+
+    /// Where its files are written; `None` for standard output.
+    fn folder(&self, arguments: &Arguments) -> Option<PathBuf> {
+        let dir = arguments.out.as_ref()?;
+        Some(if arguments.runs.len() > 1 { dir.join(run_name(self.path)) } else { dir.clone() })
+    }
+}
+
+/// Writes the files of a report into a folder, or onto standard output.
+fn give(files: &[ReportFile], dir: Option<&Path>, baseline: &str) -> anyhow::Result<()> {
+    for file in files {
+        let Some(dir) = dir else {
+            let is_one = !file.name.contains('/');
+            anyhow::ensure!(is_one, "this format is a folder of files: say with --out where it goes");
+            super::print(&file.bytes)?;
+            continue;
+        };
+        let path = dir.join(match file.name.rsplit_once("/new/") {
+            Some((folder, name)) => format!("{folder}/{baseline}/{name}"),
+            None => file.name.clone(),
+        });
+        let folder = path.parent().unwrap_or(dir);
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        write_whole(&path, &file.bytes)?;
+        super::say(path.display());
+    }
     Ok(())
 }
 

@@ -154,7 +154,7 @@ impl Lane {
     fn connect_failed(&mut self, error: &CallError) {
         self.link = Link::Pausing(Box::pin(tokio::time::sleep(RECONNECT_PAUSE)));
         for call in std::mem::take(&mut self.waiting) {
-            self.failed(call.method, error);
+            self.failed(&call, error);
         }
         let mut results = self.phase.results.borrow_mut();
         results.connect_failures_in_a_row += 1;
@@ -225,7 +225,7 @@ impl Lane {
                 call.encoded_request = submitted.encoded_bytes as u64;
                 self.started[submitted.id.slot()] = Some(call);
             }
-            Err(error) => self.failed(call.method, &error),
+            Err(error) => self.failed(&call, &error),
         }
     }
 
@@ -260,7 +260,7 @@ impl Lane {
             if late {
                 self.link = Link::Down;
                 for call in std::mem::take(&mut self.waiting) {
-                    self.failed(call.method, &timed_out(limit_ns));
+                    self.failed(&call, &timed_out(limit_ns));
                 }
             }
             return;
@@ -275,7 +275,7 @@ impl Lane {
                 if let Some(id) = call.id {
                     is_usable &= session.cancel(id);
                 }
-                timed.push(call.method);
+                timed.push(call);
             }
         }
         if self.next_tick_ns.is_some_and(|next_ns| next_ns <= at_ns) {
@@ -288,8 +288,8 @@ impl Lane {
             // Calls that start later may want a tick before the one that was asked for.
             self.next_tick_ns = Some(next_ns.unwrap_or(at_ns).min(at_ns + 1_000_000_000));
         }
-        for method in timed {
-            self.failed(method, &timed_out(self.client.timeout_ns));
+        for call in timed {
+            self.failed(&call, &timed_out(self.client.timeout_ns));
         }
         if !is_usable {
             self.drop_link();
@@ -300,7 +300,7 @@ impl Lane {
     fn fail_started(&mut self, error: &CallError) {
         for slot in 0..self.started.len() {
             if let Some(call) = self.started[slot].take() {
-                self.failed(call.method, error);
+                self.failed(&call, error);
             }
         }
     }
@@ -308,17 +308,20 @@ impl Lane {
     fn fail_all(&mut self, error: &CallError) {
         self.fail_started(error);
         for call in std::mem::take(&mut self.waiting) {
-            self.failed(call.method, error);
+            self.failed(&call, error);
         }
     }
 
-    fn failed(&mut self, method: usize, error: &CallError) {
+    fn failed(&mut self, call: &Started, error: &CallError) {
         self.in_flight -= 1;
         let mut results = self.phase.results.borrow_mut();
-        results.tally.failed(method, error);
+        results.tally.failed(call.method, error);
         let at_ns = now_ns();
         results.last_done_ns = at_ns;
         drop(results);
+        if let Some(stages) = &self.phase.stages {
+            stages.failed(call.released.due_ns, at_ns, error.class());
+        }
         self.phase.source.borrow_mut().completed(at_ns);
     }
 

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::load_stages::StageWatch;
 use super::source::{Released, Source};
 use super::stages::StampedCall;
 use crate::clock::now_ns;
@@ -57,6 +58,8 @@ pub(super) struct Phase {
     pub(super) source: RefCell<Source>,
     pub(super) is_warmup: bool,
     pub(super) results: RefCell<PhaseResults>,
+    /// The load's stages; `None` where it has none, and in the warm-up.
+    pub(super) stages: Option<StageWatch>,
     /// How long the pacer of a loop whose users think has polled until calls were due.
     pub(super) spun_ns: Cell<u64>,
 }
@@ -143,6 +146,9 @@ pub(super) fn settle(
     let is_right = match (&answered.outcome, items) {
         (Err(error), _) => {
             results.tally.failed(call.method, error);
+            if let Some(stages) = &phase.stages {
+                stages.failed(call.released.due_ns, at_ns, error.class());
+            }
             false
         }
         (Ok(_), _) if call.stream.is_wrong => {
@@ -165,15 +171,16 @@ pub(super) fn settle(
             true
         }
     };
+    let sample = Sample {
+        method: call.method,
+        due_ns: call.released.due_ns,
+        ready_ns: call.released.ready_ns,
+        start_ns: call.start_ns,
+        first_item_ns: call.stream.first_item_ns,
+        done_ns: at_ns,
+    };
     if is_right && let Some(recorder) = &mut results.recorder {
-        recorder.record(&Sample {
-            method: call.method,
-            due_ns: call.released.due_ns,
-            ready_ns: call.released.ready_ns,
-            start_ns: call.start_ns,
-            first_item_ns: call.stream.first_item_ns,
-            done_ns: at_ns,
-        });
+        recorder.record(&sample);
         if let (Some(stages), Some(stamps)) = (&mut results.stages, answered.stamps) {
             stages.add(StampedCall {
                 method: call.method as u64,
@@ -183,6 +190,9 @@ pub(super) fn settle(
                 done_ns: at_ns,
             });
         }
+    }
+    if let (Some(stages), Ok(_)) = (&phase.stages, &answered.outcome) {
+        stages.answered(&sample, is_right);
     }
     phase.source.borrow_mut().completed(at_ns);
     true

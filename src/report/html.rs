@@ -1,169 +1,224 @@
-//! One self-contained page: no network, no script, light and dark, from 320 pixels upwards.
+//! One self-contained page: no network, complete without a script, light and dark, from 320 pixels upwards.
+//!
+//! Sections stand in the order in which a team asks: what to take, whether to believe it, the figures,
+//! then why. A small script sorts, filters and links; the security policy lets no other run.
+
+mod answer;
+mod believe;
+mod costs;
+mod course;
+mod digest;
+mod loads;
+mod method;
+mod parts;
+mod spectrum;
+mod table;
 
 use askama::Template;
+use base64::Engine as _;
 
-use super::charts::{Bar, Frame, Line, Part, bars, line_of, spectrum};
-use super::sentences::machine;
-use super::text::{block, line};
-use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, View, bytes_text, nanoseconds, times, view};
+use super::charts::{CHART_STYLE, ChartError};
+use super::place::{MAX_NAME, Palette, Place, places};
+use super::text::line;
+use super::view::{View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
-use crate::analysis::{count, duration_ns, rate_per_s};
-use crate::result::{CellResult, Kind, LoadModel, MessageBytes, ReasonKind};
+use crate::analysis::ByteCount;
+use believe::Check;
+use method::{About, MAX_SENTENCE};
+use parts::{Block, Grid, Section};
 
 pub(super) const FORMAT: Format =
     Format { name: "html", about: "one self-contained page", file_name: "report.html", render };
 
-const MAX_NAME: usize = 120;
-const MAX_SENTENCE: usize = 600;
-/// Charts are drawn twice, for wide and for narrow screens; the page shows one.
-const WIDE: (u32, u32) = (920, 400);
-const NARROW: (u32, u32) = (340, 320);
+/// Load points whose charts are open at first; of more, the others are folded.
+const OPEN_BLOCKS: usize = 3;
+const SCRIPT: &str = include_str!("html/page.js");
 
 /// The page. Every text is escaped by askama, but for the charts, which escape their own.
 #[derive(Template)]
 #[template(path = "page.html", config = "src/report/html/askama.toml")]
 struct Page<'a> {
-    name: String,
+    title: String,
     description: String,
-    started_at: String,
+    dates: String,
     valid: bool,
-    headline: Vec<String>,
-    groups: Vec<PageGroup<'a>>,
-    view: &'a View,
-    machine: Vec<(String, String)>,
-    selftest: Option<(String, Vec<String>)>,
-    missing: &'a [String],
-    overrides: String,
-    scenario: String,
-    seed: u64,
+    lead: Vec<String>,
+    panels: Vec<answer::Panel>,
+    runs: Vec<Validity<'a>>,
+    several: bool,
+    points: bool,
+    /// Whether there is any load point at all.
+    points_there: bool,
+    columns: &'static [table::Column],
+    counted: &'static str,
+    rows: Vec<table::Row>,
+    remarks: Vec<String>,
+    grids: Vec<Grid>,
+    sections: Vec<Section>,
+    abouts: Vec<About>,
     version: String,
+    script: &'static str,
+    script_hash: String,
+    style: String,
 }
 
-struct PageGroup<'a> {
-    heading: String,
-    group: &'a Group,
-    charts: Vec<Chart>,
-    /// The percentiles behind the chart.
-    details: Vec<Vec<String>>,
-    methods: Vec<Vec<String>>,
-    streams: Vec<Vec<String>>,
+/// What a page says of a run under Validity.
+struct Validity<'a> {
+    run: String,
+    checks: Vec<Check>,
+    view: View,
+    missing: &'a [String],
 }
-
-/// A chart with its legend.
-struct Chart {
-    heading: &'static str,
-    wide: String,
-    narrow: String,
-    legend: Vec<Key>,
-    note: &'static str,
-}
-
-/// A line or colour of a legend.
-struct Key {
-    /// The classes of a line sample; empty for a filled one.
-    line: String,
-    /// The class of a filled sample.
-    fill: String,
-    name: String,
-}
-
-const DETAILS: [&str; 17] = [
-    "back end",
-    "calls",
-    "min",
-    "mean",
-    "p50",
-    "p90",
-    "p95",
-    "p99",
-    "p99.9",
-    "p99.99",
-    "max",
-    "rate",
-    "request B",
-    "response B",
-    "server memory",
-    "client switches",
-    "server switches",
-];
-const METHODS: [&str; 8] = ["back end", "method", "calls", "errors", "p50", "p99", "request B", "response B"];
 
 fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
-    let run = input.run;
-    let view = view(run);
+    render_runs(std::slice::from_ref(input))
+}
+
+/// Puts several runs onto one page.
+pub(super) fn render_runs(inputs: &[Input<'_>]) -> Result<Vec<ReportFile>, ReportError> {
     let failed = |reason: String| ReportError::Render { format: FORMAT.name, reason };
-    let mut groups = Vec::new();
-    for (index, group) in view.groups.iter().enumerate() {
-        groups.push(page_group(index, group, input).map_err(|error| failed(error.to_string()))?);
+    let Some(first) = inputs.first() else { return Err(failed("there is no run".to_owned())) };
+    let all = places(inputs);
+    let palette = Palette::of(inputs);
+    let several = inputs.len() > 1;
+    let number = |index: usize| several.then_some(index + 1);
+    let runs: Vec<Validity<'_>> = inputs
+        .iter()
+        .enumerate()
+        .map(|(index, input)| {
+            let own: Vec<Place<'_>> = places(std::slice::from_ref(input));
+            Validity {
+                run: number(index).map_or_else(String::new, |number| {
+                    format!("Run {number}: {}", line(&input.run.scenario.name, MAX_NAME))
+                }),
+                checks: believe::checks(input, &own),
+                view: view(input.run),
+                missing: &input.histograms.missing,
+            }
+        })
+        .collect();
+    let mut abouts = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        abouts.push(method::about(input, number(index), first.run)?);
+    }
+    let titles: Vec<String> = inputs.iter().map(|input| line(&input.run.scenario.name, MAX_NAME)).collect();
+    let title =
+        if several { format!("{} runs: {}", inputs.len(), titles.join(", ")) } else { titles.concat() };
+    let lead: Vec<String> = runs
+        .iter()
+        .flat_map(|run| run.view.headline.iter().map(|sentence| line(sentence, MAX_SENTENCE)))
+        .take(4)
+        .collect();
+    let mut remarks: Vec<String> = Vec::new();
+    for remark in runs.iter().flat_map(|run| &run.view.groups).flat_map(|group| &group.remarks) {
+        let remark = line(remark, MAX_SENTENCE);
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
     }
     let page = Page {
-        name: line(&run.scenario.name, MAX_NAME),
-        description: view.headline.first().map_or_else(String::new, |first| line(first, 200)),
-        started_at: line(&run.started_at, 40),
-        valid: view.valid,
-        headline: view.headline.iter().map(|sentence| line(sentence, MAX_SENTENCE)).collect(),
-        groups,
-        view: &view,
-        machine: machine(&run.environment)
-            .into_iter()
-            .map(|(name, value)| (line(&name, MAX_NAME), line(&value, MAX_NAME)))
-            .collect(),
-        selftest: run.selftest.as_ref().map(|selftest| {
-            let outcome = if selftest.passed { "passed" } else { "failed" };
-            let lines = selftest.lines.iter().map(|text| line(text, MAX_SENTENCE)).collect();
-            (format!("The selftest of {} {outcome}.", line(&selftest.at, 40)), lines)
-        }),
-        missing: &input.histograms.missing,
-        overrides: run
-            .scenario
-            .overrides
-            .iter()
-            .map(|text| line(text, MAX_NAME))
-            .collect::<Vec<_>>()
-            .join(" "),
-        scenario: block(&run.scenario.text),
-        seed: run.seed,
-        version: match &run.wirebench.git {
-            Some(commit) => format!("{} ({commit})", run.wirebench.version),
-            None => run.wirebench.version.clone(),
-        },
+        title: line(&title, 400),
+        description: lead.first().map_or_else(String::new, |first| line(first, 200)),
+        dates: inputs.iter().map(|input| line(&input.run.started_at, 40)).collect::<Vec<_>>().join(", "),
+        valid: runs.iter().all(|run| run.view.valid),
+        lead,
+        panels: answer::panels(&all),
+        several,
+        points: all.len() > 1,
+        points_there: !all.is_empty(),
+        columns: table::COLUMNS,
+        counted: counted(&all),
+        rows: table::rows(&all),
+        remarks,
+        grids: table::method_grids(&all),
+        sections: sections(inputs, &all, &palette).map_err(|error| failed(error.to_string()))?,
+        version: method::version(first.run),
+        runs,
+        abouts,
+        script: SCRIPT,
+        script_hash: base64::engine::general_purpose::STANDARD.encode(digest::sha256(SCRIPT)),
+        style: [CHART_STYLE, include_str!("html/page.css")].concat(),
     };
     let html = page.render().map_err(|error| failed(error.to_string()))?;
     Ok(one_file(FORMAT.file_name, html))
 }
 
-fn page_group<'a>(
-    index: usize,
-    group: &'a Group,
-    input: &Input<'_>,
-) -> Result<PageGroup<'a>, super::charts::ChartError> {
-    let cell_of = |row: &Row| input.run.cells.get(row.cell);
-    let mut charts = Vec::new();
-    charts.extend(spectrum_chart(index, group, input)?);
-    charts.extend(rate_chart(index, group, input)?);
-    charts.extend(bytes_chart(index, group, input)?);
-    let methods: Vec<Vec<String>> = group
-        .rows
-        .iter()
-        .filter_map(|row| Some((row, cell_of(row)?)))
-        .filter(|(_, cell)| cell.figures.methods.len() > 1)
-        .flat_map(|(row, cell)| method_rows(row, cell))
-        .collect();
-    Ok(PageGroup {
-        heading: if group.point.is_empty() { "Results".to_owned() } else { line(&group.point, MAX_NAME) },
-        group,
-        charts,
-        details: group.rows.iter().filter_map(|row| Some(detail_row(row, cell_of(row)?))).collect(),
-        methods,
-        streams: group
-            .streams
-            .iter()
-            .map(|row| {
-                let names = [&row.backend, &row.method].map(|name| line(name, MAX_NAME));
-                names.into_iter().chain(row.figures.iter().cloned()).collect()
-            })
-            .collect(),
-    })
+/// Where the table's bytes were counted.
+fn counted(places: &[Place<'_>]) -> &'static str {
+    let mut counts: Vec<ByteCount> = places.iter().map(|place| table::counted(&place.answers)).collect();
+    counts.dedup();
+    match counts.as_slice() {
+        [ByteCount::Wire] => "counted on the wire, handshakes included",
+        [ByteCount::Framed] => "counted as handed to the sockets",
+        [ByteCount::Encoded] => "counted as the codec makes them",
+        _ => "counted as far as every back end of the load point has it",
+    }
+}
+
+type Draw<'a> = dyn Fn(&Place<'_>) -> Result<Option<Block>, ChartError> + 'a;
+
+fn sections(
+    inputs: &[Input<'_>],
+    places: &[Place<'_>],
+    palette: &Palette,
+) -> Result<Vec<Section>, ChartError> {
+    let every = |draw: &Draw<'_>| -> Result<Vec<Block>, ChartError> {
+        let mut blocks = Vec::new();
+        for place in places {
+            blocks.extend(draw(place)?);
+        }
+        Ok(blocks)
+    };
+    let mut load = loads::load_blocks(inputs, palette)?;
+    load.extend(every(&|place| costs::rate_block(place, palette))?);
+    let mut scaling = loads::scaling_blocks(inputs, palette)?;
+    scaling.extend(every(&costs::cost_block)?);
+    Ok(vec![
+        Section {
+            id: "spectrum-section",
+            title: "Percentile spectrum",
+            about: "How long calls take, from the fastest to the slowest: the farther right, the rarer. Lower is better.",
+            blocks: every(&|place| spectrum::spectrum_block(place, palette))?,
+            nothing: "There is no histogram with enough calls.",
+        },
+        Section {
+            id: "load",
+            title: "Latency against load",
+            about: "How latency grows with the calls answered per second, and how many each back end answered. \
+                    A curve needs several load points: a [sweep] of rate_per_s or concurrency.",
+            blocks: load,
+            nothing: "No rate was measured.",
+        },
+        Section {
+            id: "time-section",
+            title: "Over time",
+            about: "Second by second, the rounds one after the other. Processor time and memory are those of each round.",
+            blocks: every(&|place| course::course_block(place, palette))?,
+            nothing: "No histogram was kept.",
+        },
+        Section {
+            id: "bytes",
+            title: "Bytes on the wire",
+            about: "Mean bytes of a request and of an answer: the information itself, and what goes around it.",
+            blocks: every(&costs::bytes_block)?,
+            nothing: "No bytes were counted.",
+        },
+        Section {
+            id: "why",
+            title: "Stages, codec and transport",
+            about: "Where the time of a call goes, and what codec and transport contribute.",
+            blocks: every(&costs::why_block)?,
+            nothing: "This run has no stamps of stages, and no free pairs of codec and transport to compare: \
+                      the scenario attribution has them.",
+        },
+        Section {
+            id: "scaling",
+            title: "Scaling and cost",
+            about: "How figures grow with calls in flight and with payload, where the run sweeps them, and what a call costs.",
+            blocks: scaling,
+            nothing: "No cost was measured.",
+        },
+    ])
 }
 
 /// A name that a stranger may have given.
@@ -174,235 +229,4 @@ fn name(text: &str) -> String {
 /// A sentence that a stranger may have written.
 fn sentence(text: &str) -> String {
     line(text, MAX_SENTENCE)
-}
-
-/// The figures of a row with the names of their columns.
-fn figures(row: &Row) -> [(&'static str, Figure); 9] {
-    let copy = |figure: &Figure| Figure { text: figure.text.clone(), best: figure.best };
-    [
-        ("p50", copy(&row.p50)),
-        ("p99", copy(&row.p99)),
-        ("max", copy(&row.max)),
-        ("rate", copy(&row.rate)),
-        ("ratio", Figure { text: row.ratio.clone(), best: false }),
-        ("request B", copy(&row.bytes_request)),
-        ("response B", copy(&row.bytes_response)),
-        ("client CPU µs", copy(&row.cpu_client)),
-        ("server CPU µs", copy(&row.cpu_server)),
-    ]
-}
-
-fn or_nothing(text: Option<String>) -> String {
-    text.unwrap_or_else(|| NOTHING.to_owned())
-}
-
-fn detail_row(row: &Row, cell: &CellResult) -> Vec<String> {
-    let of = times(cell);
-    let figures = &cell.figures;
-    let switches = |side: Option<crate::result::Switches>| {
-        or_nothing(side.map(|side| count(side.voluntary.saturating_add(side.involuntary))))
-    };
-    let mut fields = vec![line(&row.backend, MAX_NAME), or_nothing(figures.calls.map(count))];
-    fields.push(or_nothing(nanoseconds(of.min)));
-    fields.push(or_nothing(of.mean.map(duration_ns)));
-    let within = of.intervals;
-    for (quantile, interval) in [
-        (of.p50, within.p50),
-        (of.p90, within.p90),
-        (of.p95, within.p95),
-        (of.p99, within.p99),
-        (of.p999, within.p999),
-        (of.p9999, within.p9999),
-    ] {
-        fields.push(or_nothing(with_interval(quantile, interval)));
-    }
-    fields.push(or_nothing(nanoseconds(of.max)));
-    fields.push(or_nothing(figures.rate_per_s.map(rate_per_s)));
-    fields.push(message_bytes(&figures.bytes_per_call.request));
-    fields.push(message_bytes(&figures.bytes_per_call.response));
-    fields.push(or_nothing(
-        figures.rss_peak_bytes.server.map(|bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))),
-    ));
-    fields.push(switches(figures.context_switches.client));
-    fields.push(switches(figures.context_switches.server));
-    fields
-}
-
-/// A quantile and where it lies with 95 % confidence.
-fn with_interval(quantile: Option<u64>, interval: Option<[u64; 2]>) -> Option<String> {
-    let value = nanoseconds(quantile)?;
-    let ends = interval.map(|[low, high]| (duration_ns(low as f64), duration_ns(high as f64)));
-    Some(match ends {
-        Some((low, high)) if low != high => format!("{value} ({low} to {high})"),
-        _ => value,
-    })
-}
-
-/// Payload, encoded, framed and wire.
-fn message_bytes(of: &MessageBytes) -> String {
-    [of.payload, of.encoded, of.framed, of.wire].map(|bytes| or_nothing(bytes.map(bytes_text))).join(" / ")
-}
-
-fn method_rows(row: &Row, cell: &CellResult) -> Vec<Vec<String>> {
-    let of_method = |(name, method): (&String, &crate::result::MethodResult)| {
-        let of = match cell.load.model {
-            LoadModel::Open => &method.response_ns,
-            LoadModel::Closed => &method.service_ns,
-        };
-        vec![
-            line(&row.backend, MAX_NAME),
-            line(name, MAX_NAME),
-            count(method.calls),
-            count(method.errors.values().sum()),
-            or_nothing(nanoseconds(of.p50)),
-            or_nothing(nanoseconds(of.p99)),
-            or_nothing(method.bytes_per_call.request.encoded.map(bytes_text)),
-            or_nothing(method.bytes_per_call.response.encoded.map(bytes_text)),
-        ]
-    };
-    cell.figures.methods.iter().map(of_method).collect()
-}
-
-/// Draws a chart for both widths.
-fn twice(
-    id: &str,
-    title: &str,
-    description: &str,
-    draw: impl Fn(&Frame<'_>) -> Result<String, super::charts::ChartError>,
-) -> Result<(String, String), super::charts::ChartError> {
-    let one = |suffix: &str, (width, height): (u32, u32)| {
-        let id = format!("{id}{suffix}");
-        draw(&Frame { id: &id, title, description, width, height })
-    };
-    Ok((one("w", WIDE)?, one("n", NARROW)?))
-}
-
-fn spectrum_chart(
-    index: usize,
-    group: &Group,
-    input: &Input<'_>,
-) -> Result<Option<Chart>, super::charts::ChartError> {
-    let mut lines: Vec<Line> = Vec::new();
-    let mut legend = Vec::new();
-    for (series, row) in group.rows.iter().enumerate() {
-        let Some(cell) = input.run.cells.get(row.cell) else { continue };
-        let kind = match cell.load.model {
-            LoadModel::Open => Kind::Response,
-            LoadModel::Closed => Kind::Service,
-        };
-        let histogram = input.histograms.cell(row.cell).and_then(|histograms| histograms.all(kind));
-        let tail = !cell.verdict.has(ReasonKind::Overloaded);
-        let Some(line) = histogram.and_then(|histogram| line_of(series, &histogram, tail)) else { continue };
-        lines.push(line);
-        legend.push(Key { line: line_classes(series), fill: String::new(), name: name_with_verdict(row) });
-    }
-    if lines.is_empty() {
-        return Ok(None);
-    }
-    let description = format!(
-        "Line chart of the {} in {} back ends, from the fastest call to the slowest. \
-         The figures are in the table All figures.",
-        group.times,
-        lines.len()
-    );
-    let title = format!("Percentile spectrum of the {}", group.times);
-    let (wide, narrow) =
-        twice(&format!("spectrum{index}"), &title, &description, |frame| spectrum(&lines, frame))?;
-    Ok(Some(Chart {
-        heading: "Percentile spectrum",
-        wide,
-        narrow,
-        legend,
-        note: "Each line ends where fewer than ten calls are slower; of an overloaded back end, at the median.",
-    }))
-}
-
-fn line_classes(series: usize) -> String {
-    format!("l{} d{}", series % super::charts::COLOURS, series % super::charts::DASHES)
-}
-
-fn name_with_verdict(row: &Row) -> String {
-    let name = line(&row.backend, MAX_NAME);
-    if row.valid { name } else { format!("{name} (does not count: {})", row.verdict) }
-}
-
-fn rate_chart(
-    index: usize,
-    group: &Group,
-    input: &Input<'_>,
-) -> Result<Option<Chart>, super::charts::ChartError> {
-    let rows: Vec<Bar> = group
-        .rows
-        .iter()
-        .enumerate()
-        .filter_map(|(series, row)| {
-            let rate = input.run.cells.get(row.cell)?.figures.rate_per_s?;
-            Some(Bar {
-                name: name_with_verdict(row),
-                figure: row.rate.text.clone(),
-                parts: vec![Part::Series(series, rate)],
-            })
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let description = sentence_of(&rows);
-    let (wide, narrow) =
-        twice(&format!("rate{index}"), "Calls per second", &description, |frame| bars(&rows, frame))?;
-    Ok(Some(Chart { heading: "Calls per second", wide, narrow, legend: Vec::new(), note: "" }))
-}
-
-fn bytes_chart(
-    index: usize,
-    group: &Group,
-    input: &Input<'_>,
-) -> Result<Option<Chart>, super::charts::ChartError> {
-    let rows: Vec<Bar> = group
-        .rows
-        .iter()
-        .filter_map(|row| {
-            let bytes = input.run.cells.get(row.cell)?.figures.bytes_per_call;
-            let (request, response) = (bytes.request.encoded?, bytes.response.encoded?);
-            let framed = bytes.request.framed.zip(bytes.response.framed).map(|(a, b)| a + b);
-            let around = framed.map(|framed| (framed - request - response).max(0.0));
-            let mut figure = bytes_text(request + response);
-            if let Some(around) = around {
-                figure.push_str(&format!(" + {}", bytes_text(around)));
-            }
-            Some(Bar {
-                name: line(&row.backend, MAX_NAME),
-                figure: format!("{figure} B"),
-                parts: vec![
-                    Part::Series(0, request),
-                    Part::Series(1, response),
-                    Part::Around(around.unwrap_or(0.0)),
-                ],
-            })
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let description = sentence_of(&rows);
-    let (wide, narrow) =
-        twice(&format!("bytes{index}"), "Bytes per call", &description, |frame| bars(&rows, frame))?;
-    let key = |fill: &str, name: &str| Key { line: String::new(), fill: fill.into(), name: name.into() };
-    Ok(Some(Chart {
-        heading: "Bytes per call",
-        wide,
-        narrow,
-        legend: vec![
-            key("f0", "encoded request"),
-            key("f1", "encoded response"),
-            key("faint", "envelope and framing of both"),
-        ],
-        note: "",
-    }))
-}
-
-/// What a bar chart shows, in words.
-fn sentence_of(rows: &[Bar]) -> String {
-    let pairs: Vec<String> = rows.iter().map(|bar| format!("{} {}", bar.name, bar.figure)).collect();
-    line(&format!("Bar chart. {}.", pairs.join("; ")), 2_000)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::extras::{Extra, extras};
 use super::text::{Limited, markdown};
 use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
@@ -23,6 +24,9 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     }
     for group in &view.groups {
         push_group(&mut text, group);
+    }
+    for extra in extras(input.run) {
+        push_extra(&mut text, &extra);
     }
     push_notes(&mut text, &view);
     if let Some(cpu) = &input.run.environment.cpu {
@@ -57,6 +61,26 @@ fn push_group(text: &mut Limited, group: &Group) {
     }
     for remark in &group.remarks {
         text.push(&format!("\n{}\n", markdown(remark, MAX_SENTENCE)));
+    }
+}
+
+fn push_extra(text: &mut Limited, extra: &Extra) {
+    let columns = extra.columns.len();
+    let marks: Vec<&str> = (0..columns)
+        .map(|column| if column < extra.names || column + 1 == columns { ":--" } else { "--:" })
+        .collect();
+    text.push(&format!(
+        "\n**{}**\n\n| {} |\n|{}|\n",
+        extra.title,
+        extra.columns.join(" | "),
+        marks.join("|")
+    ));
+    for row in &extra.rows {
+        let cells: Vec<String> = row.iter().map(|cell| markdown(cell, MAX_NAME)).collect();
+        text.push(&format!("| {} |\n", cells.join(" | ")));
+    }
+    for remark in &extra.remarks {
+        text.push(&format!("\n{remark}\n"));
     }
 }
 

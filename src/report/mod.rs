@@ -16,6 +16,7 @@ mod comparison;
 mod criterion;
 mod csv;
 mod explain;
+mod extras;
 mod hgrm;
 mod history;
 mod html;
@@ -23,8 +24,11 @@ mod json;
 mod junit;
 mod markdown;
 mod measures;
+mod place;
 mod sentences;
+mod spectra;
 mod suite;
+mod svg;
 mod table;
 mod text;
 mod view;
@@ -45,12 +49,18 @@ pub const FORMATS: &[Format] = &[
     csv::FORMAT,
     hgrm::FORMAT,
     html::FORMAT,
+    svg::FORMAT,
     junit::FORMAT,
     benchmark_smaller::FORMAT,
     benchmark_bigger::FORMAT,
     bencher::FORMAT,
     criterion::FORMAT,
 ];
+
+/// Formats that put several runs into one report, with how they do.
+const TOGETHER: &[(&str, RenderRuns)] = &[(html::FORMAT.name, html::render_runs)];
+
+type RenderRuns = fn(&[Input<'_>]) -> Result<Vec<ReportFile>, ReportError>;
 
 /// A format.
 #[derive(Clone, Copy)]
@@ -167,6 +177,15 @@ pub fn render_files(
         .find(|known| known.name == format)
         .ok_or_else(|| ReportError::UnknownFormat { name: format.to_owned() })?;
     (found.render)(&Input { run, histograms, options })
+}
+
+/// Makes one report of several runs; `None` where the format has one report per run.
+///
+/// # Errors
+/// The results cannot be put into the format.
+pub fn render_together(format: &str, runs: &[Input<'_>]) -> Result<Option<Vec<ReportFile>>, ReportError> {
+    let Some((_, render)) = TOGETHER.iter().find(|(name, _)| *name == format) else { return Ok(None) };
+    render(runs).map(Some)
 }
 
 /// The one file of a format.

@@ -136,9 +136,12 @@ pub(super) mod tests {
 
     use super::*;
 
+    /// Its name, its parents, its attributes, and those of them that must be there.
+    type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
     /// What junit-10.xsd allows of what we write: an element's parents, and its attributes with those
     /// that must be there.
-    const ELEMENTS: &[(&str, &[&str], &[&str], &[&str])] = &[
+    const ELEMENTS: &[Element] = &[
         ("testsuites", &[""], &["name", "time", "tests", "failures", "errors", "disabled"], &[]),
         (
             "testsuite",

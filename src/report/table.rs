@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
+use super::extras::{Extra, extras};
 use super::text::{line, wrap};
 use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
@@ -26,6 +27,9 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     for group in &view.groups {
         write_group(&mut text, group, input);
     }
+    for extra in extras(input.run) {
+        write_extra(&mut text, &extra, input);
+    }
     write_notes(&mut text, &view, input);
     Ok(one_file(FORMAT.file_name, text))
 }
@@ -43,6 +47,17 @@ fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
     }
     for remark in &group.remarks {
         wrap(text, remark, "  ", columns);
+    }
+    text.push('\n');
+}
+
+fn write_extra(text: &mut String, extra: &Extra, input: &Input<'_>) {
+    let _ = writeln!(text, "{}", extra.title);
+    let cells = |row: &Vec<String>| row.iter().map(|cell| Cell::new(line(cell, MAX_NAME))).collect();
+    let rows = extra.rows.iter().map(cells).collect();
+    write_table(text, &extra.columns, rows, extra.names..=extra.columns.len() - 2, input);
+    for remark in &extra.remarks {
+        wrap(text, remark, "  ", usize::from(input.options.columns));
     }
     text.push('\n');
 }

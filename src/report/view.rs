@@ -74,8 +74,6 @@ pub(super) struct Row {
     pub backend: String,
     /// Who wrote the server, where it is not ours.
     pub implementation: Option<String>,
-    /// What it is made of.
-    pub stack: String,
     pub p50: Figure,
     pub p99: Figure,
     pub max: Figure,
@@ -163,7 +161,7 @@ fn group(run: &RunResult, ranking: &Ranking) -> Group {
     }
 }
 
-fn stream_row(cell: &CellResult, name: &str, method: &MethodResult) -> Option<StreamRow> {
+pub(super) fn stream_row(cell: &CellResult, name: &str, method: &MethodResult) -> Option<StreamRow> {
     let (items, first) = (method.items?, method.first_item_ns?);
     let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
     let per_call = (method.calls > 0).then(|| three_digits(items as f64 / method.calls as f64));
@@ -191,7 +189,6 @@ fn row(standing: &Standing, cell: &CellResult) -> Row {
         cell: standing.cell,
         backend: cell.backend.clone(),
         implementation: cell.implementation.clone().filter(|name| !name.starts_with("wirebench")),
-        stack: stack(cell),
         p50: plain(nanoseconds(times.p50)),
         p99: plain(nanoseconds(times.p99)),
         max: plain(nanoseconds(times.max)),
@@ -215,7 +212,7 @@ fn row(standing: &Standing, cell: &CellResult) -> Row {
 }
 
 /// What the back end is made of.
-fn stack(cell: &CellResult) -> String {
+pub(super) fn stack(cell: &CellResult) -> String {
     let pair = format!("{} over {}", cell.codec, cell.transport);
     match &cell.protocol {
         None => format!("{pair}, a free pair"),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::{ErrorExample, MethodResult};
+use super::stage::StageResult;
 use crate::rpc::ErrorClass;
 
 /// A distribution of times in nanoseconds. A quantile without enough samples is null.
@@ -252,10 +253,14 @@ pub struct Figures {
     pub backlog: Option<u64>,
     /// The longest time in which the client process did not run, in nanoseconds.
     pub client_stopped_ns: Option<u64>,
-    /// The longest time in which the server process did not run, in nanoseconds.
+    /// The longest time in which the server process was stopped, in nanoseconds, as far as looks every
+    /// 10 ms tell; null where its processes are not ours.
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,
+    /// The same by stage of the load; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageResult>,
     /// Whether the stages add up; null where there are none.
     #[serde(default)]
     pub stages_check: Option<StagesCheck>,

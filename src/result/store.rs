@@ -21,6 +21,8 @@ const RUN_FILE: &str = "run.json";
 const CHECK_FILE: &str = "check.json";
 /// The file with one line per finished round, for a run that never came to its end.
 const ROUNDS_FILE: &str = "rounds.jsonl";
+/// The file of a round's stages: that of its histograms with another ending.
+const STAGES_EXTENSION: &str = "stages.hlog";
 /// How many folders of one name and second are tried.
 const MAX_ATTEMPTS: u32 = 1_000;
 /// The longest file name part made from a scenario's or back end's name, in bytes.
@@ -197,11 +199,14 @@ impl Store {
         let histograms = self.free_name(cell, round);
         let path = self.dir.join(&histograms);
         write_whole(&path, result.hlog.as_bytes())?;
+        if !result.stages_hlog.is_empty() {
+            write_whole(&path.with_extension(STAGES_EXTENSION), result.stages_hlog.as_bytes())?;
+        }
         let stored = StoredRound {
             cell: cell.clone(),
             round,
             histograms: histograms.clone(),
-            result: RoundResult { hlog: String::new(), ..result.clone() },
+            result: RoundResult { hlog: String::new(), stages_hlog: String::new(), ..result.clone() },
         };
         let path = self.dir.join(ROUNDS_FILE);
         let mut line = serde_json::to_vec(&stored)

@@ -3,6 +3,7 @@
 //! May import everything but `cli` and `report`. It measures nothing itself (the client process
 //! does, see [`run_client`]) and judges nothing (see `analysis`).
 
+mod capacity;
 mod catalogue;
 mod check;
 mod describe;
@@ -14,6 +15,7 @@ mod probe;
 mod proto_files;
 mod round;
 mod selftest;
+mod session;
 mod spec;
 mod stages;
 mod wire;

@@ -11,6 +11,7 @@ use super::catalogue::protocol_of;
 use super::probe::StageOrders;
 use super::wire::Pass;
 use crate::host::resources::{self, Usage};
+use crate::host::stops::StopWatch;
 use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer, Pacing, StageProbe, StampedCall};
 use crate::protocol::{ProtocolError, Records, ServerStamps, StampLog, to_bytes};
@@ -135,8 +136,13 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         payload_bytes,
         stages: spec.stages.as_ref().map(|orders| Arc::new(StageProbe::new(orders.every))),
     };
-    let watch = Watch { server_pid: spec.server_pid, seen: Mutex::new(Seen::default()) };
+    let watch = Watch {
+        server_pid: spec.server_pid,
+        seen: Mutex::new(Seen::default()),
+        stops: spec.server_pid.and_then(StopWatch::start),
+    };
     let mut round = load::drive(&drive, &watch)?;
+    round.server_stopped_ns = watch.stops.and_then(StopWatch::longest_ns);
     let seen = watch.seen.into_inner().unwrap_or_default();
     seen.fill(&mut round);
     if let (Some(orders), Some(probe), Some(log)) = (&spec.stages, &drive.stages, stamp_log) {
@@ -157,6 +163,8 @@ fn leave(path: &Path, bytes: &[u8]) -> Result<(), ClientError> {
 struct Watch {
     server_pid: Option<u32>,
     seen: Mutex<Seen>,
+    /// Whether somebody stops the server.
+    stops: Option<StopWatch>,
 }
 
 #[derive(Default)]
@@ -178,9 +186,11 @@ impl Watch {
 impl Observer for Watch {
     fn begins(&self) {
         self.look(0);
+        self.stops.iter().for_each(StopWatch::begin);
     }
 
     fn ends(&self) {
+        self.stops.iter().for_each(StopWatch::pause);
         self.look(1);
     }
 }

@@ -76,6 +76,12 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Reads an expression, such as the one that a result holds; `None` where it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_gate(text).ok()
+    }
+
     /// Whether a value, in the unit of the limit, meets the gate.
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stage::Stage;
 pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement, ThinkTime};
 
 /// How calls are made.
@@ -9,6 +10,10 @@ pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement, ThinkTime};
 pub struct Load {
     /// Closed or open.
     pub model: LoadModel,
+    /// Rates or concurrencies one after another; empty for one load throughout. The model then has the
+    /// mean rate, or the most calls in flight, and the length is that of all stages.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
     /// How long a slot of a closed loop waits between an answer and its next call; `None` for not at all.
     pub think_time: Option<ThinkTime>,
     /// How many connections; `None` to follow from the load ([`Load::links`]).
@@ -202,6 +207,7 @@ mod tests {
     fn load(model: LoadModel) -> Load {
         Load {
             model,
+            stages: Vec::new(),
             think_time: None,
             connections: None,
             in_flight: None,

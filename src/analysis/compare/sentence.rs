@@ -112,7 +112,7 @@ fn faster(metrics: &[&MetricCheck]) -> &'static str {
         let better = |[low, high]: [f64; 2]| if metric.more_is_better { low > 0.0 } else { high < 0.0 };
         metric.interval.is_some_and(better)
     };
-    if metrics.iter().all(|metric| is_better(metric)) { "better" } else { "not worse by the limit" }
+    if metrics.iter().all(is_better) { "better" } else { "not worse by the limit" }
 }
 
 fn regressed(check: &CheckResult, pairs: usize) -> String {

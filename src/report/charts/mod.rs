@@ -1,12 +1,21 @@
 //! Charts as inline SVG: drawn by plotters on a backend of our own (see [`svg`]).
 
+mod axis;
 mod bars;
+mod plot;
 mod spectrum;
 mod svg;
 
+pub(super) use axis::{Axis, Unit};
 pub(super) use bars::{Bar, Part, bars};
-pub(super) use spectrum::{Line, line_of, spectrum};
-pub(super) use svg::{COLOURS, DASHES};
+pub(super) use plot::{Dot, Plot, PlotLine, Shade, Target, Weight, plot};
+pub(super) use spectrum::{Spectrum, between, points, spectrum};
+#[cfg(test)]
+pub(super) use svg::text_width;
+pub(super) use svg::{COLOURS, SHADES, dash, with_dash};
+
+/// How classes look, in light and in dark surroundings.
+pub(super) const CHART_STYLE: &str = include_str!("chart.css");
 
 /// A chart's frame.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +38,7 @@ pub(super) struct Frame<'a> {
 pub(super) struct ChartError(String);
 
 impl ChartError {
-    fn of(error: impl std::fmt::Display) -> Self {
+    pub(super) fn of(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }

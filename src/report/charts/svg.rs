@@ -14,6 +14,7 @@ use plotters_backend::{
 };
 
 use super::Frame;
+use crate::report::text::line;
 
 /// Text and axes.
 pub(super) const INK: RGBColor = RGBColor(0, 0, 0);
@@ -21,6 +22,12 @@ pub(super) const INK: RGBColor = RGBColor(0, 0, 0);
 pub(super) const GRID: RGBColor = RGBColor(0, 0, 1);
 /// What is around something else.
 pub(super) const FAINT: RGBColor = RGBColor(0, 0, 2);
+/// A target, such as a gate of the scenario.
+pub(super) const TARGET: RGBColor = RGBColor(0, 0, 3);
+/// A warm-up.
+pub(super) const WARM_UP: RGBColor = RGBColor(0, 0, 4);
+/// A stall.
+pub(super) const STALL: RGBColor = RGBColor(0, 0, 5);
 
 /// plotters draws on whole pixels: the drawing is so many times larger for it, so that lines are smooth.
 pub(super) const FINE: i32 = 4;
@@ -30,14 +37,78 @@ pub(in crate::report) const COLOURS: usize = 6;
 /// How many dash patterns the page has for lines.
 pub(in crate::report) const DASHES: usize = 4;
 
-/// The colour that stands for a series.
-pub(super) fn series(index: usize) -> RGBColor {
-    RGBColor(1, 0, u8::try_from(index % (COLOURS * DASHES)).unwrap_or(0))
+/// The dash pattern of a series: each colour has every pattern before one comes again.
+pub(in crate::report) fn dash(index: usize) -> usize {
+    (index + index / COLOURS) % DASHES
 }
 
-/// The width of a text of a size: an average over the letters of sans-serif faces.
-pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    text.chars().count() as f64 * size * 0.56
+/// The series of the same colour with another dash pattern.
+pub(in crate::report) fn with_dash(index: usize, wanted: usize) -> usize {
+    let colour = index % COLOURS;
+    (0..DASHES)
+        .map(|turn| colour + turn * COLOURS)
+        .find(|index| dash(*index) == wanted % DASHES)
+        .unwrap_or(colour)
+}
+
+/// How many colours the page has for the parts of a bar.
+pub(super) const PARTS: usize = 7;
+/// How many shades a heat table has.
+pub(in crate::report) const SHADES: usize = 7;
+
+fn byte(index: usize) -> u8 {
+    u8::try_from(index).unwrap_or(0)
+}
+
+/// The colour that stands for the line of a series.
+pub(super) fn series(index: usize) -> RGBColor {
+    RGBColor(1, 0, byte(index % (COLOURS * DASHES)))
+}
+
+/// The same, for what is beside the line, and thinner.
+pub(super) fn thin(index: usize) -> RGBColor {
+    RGBColor(1, 1, byte(index % (COLOURS * DASHES)))
+}
+
+/// The same, for what is hardly to be seen.
+pub(super) fn hint(index: usize) -> RGBColor {
+    RGBColor(1, 2, byte(index % (COLOURS * DASHES)))
+}
+
+/// The band around the line of a series.
+pub(super) fn band(index: usize) -> RGBColor {
+    RGBColor(2, 0, byte(index % COLOURS))
+}
+
+/// A part of a bar.
+pub(super) fn part(index: usize) -> RGBColor {
+    RGBColor(3, 0, byte(index % PARTS))
+}
+
+/// The width of a text of a size, in a wide face (DejaVu Sans): in others it is shorter.
+pub(in crate::report) fn text_width(text: &str, size: f64) -> f64 {
+    let share = |letter: char| match letter {
+        'i' | 'j' | 'l' | '|' | '!' | '.' | ',' | ':' | ';' | '\'' | ' ' | 'I' | '(' | ')' | '[' | ']' => {
+            0.37
+        }
+        'f' | 'r' | 't' | '-' | '/' | '\\' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 1.0,
+        'A'..='Z' | '&' | '+' | '=' | '<' | '>' | '~' | '#' => 0.84,
+        letter if letter.is_ascii() => 0.64,
+        letter if letter < '\u{2e80}' => 0.86,
+        _ => 1.05,
+    };
+    text.chars().map(share).sum::<f64>() * size
+}
+
+/// As much of a line of text as fits into a width.
+pub(super) fn fitting(text: &str, size: f64, room: f64) -> String {
+    let most = text.chars().count().min(400);
+    (1..=most)
+        .rev()
+        .map(|letters| line(text, letters))
+        .find(|text| text_width(text, size) <= room)
+        .unwrap_or_default()
 }
 
 /// The drawing, which is text that grows.
@@ -86,10 +157,16 @@ fn push_escaped(text: &mut String, value: &str) {
 
 fn line_class(color: BackendColor) -> String {
     match color.rgb {
-        (1, _, index) => {
+        (1, weight, index) => {
             let index = usize::from(index);
-            format!("l{} d{}", index % COLOURS, index % DASHES)
+            let weight = match weight {
+                0 => "",
+                1 => " thin",
+                _ => " hint",
+            };
+            format!("l{} d{}{weight}", index % COLOURS, dash(index))
         }
+        (_, _, 3) => "target".to_owned(),
         (_, _, 1) => "grid".to_owned(),
         _ => "axis".to_owned(),
     }
@@ -98,7 +175,11 @@ fn line_class(color: BackendColor) -> String {
 fn fill_class(color: BackendColor) -> String {
     match color.rgb {
         (1, _, index) => format!("f{}", usize::from(index) % COLOURS),
+        (2, _, index) => format!("b{index}"),
+        (3, _, index) => format!("f{index}"),
         (_, _, 2) => "faint".to_owned(),
+        (_, _, 4) => "warm".to_owned(),
+        (_, _, 5) => "stall".to_owned(),
         _ => "ink".to_owned(),
     }
 }
@@ -106,6 +187,17 @@ fn fill_class(color: BackendColor) -> String {
 /// A coordinate of plotters in the units of the drawing.
 fn units(fine: i32) -> f64 {
     f64::from(fine) / f64::from(FINE)
+}
+
+/// Points in the units of the drawing. A tenth of a unit is finer than any screen.
+fn points(path: impl IntoIterator<Item = BackendCoord>) -> String {
+    let mut points = String::new();
+    for (x, y) in path {
+        let tenth = |fine: i32| (units(fine) * 10.0).round() / 10.0;
+        let _ = write!(points, "{},{} ", tenth(x), tenth(y));
+    }
+    points.truncate(points.trim_end().len());
+    points
 }
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
@@ -167,13 +259,35 @@ impl DrawingBackend for Svg<'_> {
         style: &S,
     ) -> Drawn {
         if style.color().alpha > 0.0 {
-            let mut points = String::new();
-            for (x, y) in path {
-                let _ = write!(points, "{},{} ", units(x), units(y));
-            }
+            let points = points(path);
             let class = line_class(style.color());
-            self.shape("polyline", &class, format_args!("points=\"{}\"", points.trim_end()));
+            self.shape("polyline", &class, format_args!("points=\"{points}\""));
         }
+        Ok(())
+    }
+
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        corners: I,
+        style: &S,
+    ) -> Drawn {
+        let points = points(corners);
+        let class = fill_class(style.color());
+        self.shape("polygon", &class, format_args!("points=\"{points}\""));
+        Ok(())
+    }
+
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        (x, y): BackendCoord,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
+        let (x, y, radius) = (units(x), units(y), f64::from(radius) / f64::from(FINE));
+        let class =
+            if fill { fill_class(style.color()) } else { format!("{} ring", line_class(style.color())) };
+        self.shape("circle", &class, format_args!("cx=\"{x}\" cy=\"{y}\" r=\"{radius}\""));
         Ok(())
     }
 
@@ -213,5 +327,23 @@ impl DrawingBackend for Svg<'_> {
     ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
         let size = style.size();
         Ok((text_width(text, size).ceil() as u32, size.ceil() as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_of_24_series_look_alike() {
+        let looks: std::collections::BTreeSet<_> =
+            (0..COLOURS * DASHES).map(|index| (index % COLOURS, dash(index))).collect();
+        assert_eq!(looks.len(), COLOURS * DASHES);
+        for index in 0..COLOURS * DASHES {
+            for wanted in 0..DASHES {
+                let found = with_dash(index, wanted);
+                assert_eq!((found % COLOURS, dash(found)), (index % COLOURS, wanted));
+            }
+        }
     }
 }

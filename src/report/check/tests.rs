@@ -37,7 +37,7 @@ fn check(slower: f64, pairs: usize) -> CheckResult {
     let counted = PairRecord { candidate_first: false, base: Some(0), candidate: Some(1), dropped: None };
     let dropped = PairRecord {
         dropped: Some("candidate: client-limited: the generator was late by 1 ms".into()),
-        ..counted.clone()
+        ..counted
     };
     let bytes = vec![BytesCheck {
         method: "echo".into(),

@@ -21,7 +21,7 @@ use self::prepare::{Prepared, prepare};
 use self::series::{End, Series};
 use self::sides::{Sides, plan_sides};
 use super::describe::describe;
-use super::execute::{blank, disturbed, processor_time_ns};
+use super::session::{blank, disturbed, processor_time_ns};
 use super::{Interrupt, RunOptions};
 use crate::analysis::Outcome;
 use crate::analysis::compare::{calibrated, sentence, status};

@@ -12,8 +12,8 @@ use crate::result::{
     Status, Store,
 };
 use crate::rpc::random::Random;
-use crate::run::execute::{Tried, judged};
 use crate::run::round::run_round;
+use crate::run::session::{Tried, judged};
 use crate::run::{Interrupt, RoundError, RunError};
 use crate::scenario::LoadModel;
 

@@ -215,6 +215,40 @@ think_time = ["0s", "1ms"]
 [backends.a]
 protocol = "null"
 "#,
+    r#"
+name = "stages"
+[methods.a]
+[load]
+open = { arrivals = "poisson" }
+stages = [
+    { ramp_from_per_s = 0, ramp_to_per_s = 500, for = "5s", label = "morning" },
+    { rate_per_s = 500, for = "10s" },
+    { ramp_to_per_s = 2000.5, for = "5s" },
+]
+[backends.a]
+protocol = "null"
+"#,
+    r#"
+name = "steps"
+[methods.a]
+[load]
+stages = [{ concurrency = 1, for = "5s" }, { concurrency = 8, for = "5s" }]
+[backends.a]
+protocol = "null"
+"#,
+    r#"
+name = "capacity"
+[methods.a]
+[load]
+open = {}
+[capacity]
+slo = ["p99 <= 5ms", "wait p50 < 1ms"]
+min_per_s = 1
+max_per_s = 1000
+precision = 0.1
+[backends.a]
+protocol = "null"
+"#,
 ];
 
 #[test]

@@ -1,0 +1,207 @@
+//! Whether to believe the page: in short beside the answer, and whole under Validity.
+
+use crate::analysis::opens_all_the_time;
+use crate::report::Input;
+use crate::report::place::{Place, short};
+use crate::report::sentences::plural;
+use crate::report::text::line;
+use crate::result::{ConnectionMode, Idle, LoadModel, Placement, RunResult};
+
+/// Fewer rounds say little about what differs from round to round.
+const FEW_ROUNDS: usize = 3;
+
+/// Something that speaks for the figures or against them.
+pub(super) struct Check {
+    /// `good`, `warn` or `bad`.
+    pub kind: &'static str,
+    /// Its mark, for those who see no colours.
+    pub mark: &'static str,
+    pub text: String,
+}
+
+fn good(text: impl Into<String>) -> Check {
+    Check { kind: "good", mark: "✓", text: text.into() }
+}
+
+fn warn(text: impl Into<String>) -> Check {
+    Check { kind: "warn", mark: "!", text: text.into() }
+}
+
+fn bad(text: impl Into<String>) -> Check {
+    Check { kind: "bad", mark: "✗", text: text.into() }
+}
+
+/// What speaks for a run and against it, the weightiest first.
+pub(super) fn checks(input: &Input<'_>, places: &[Place<'_>]) -> Vec<Check> {
+    let run = input.run;
+    let mut checks = vec![rounds(run)];
+    if run.interrupted {
+        checks.push(bad("The run was interrupted before all its rounds were made."));
+    }
+    checks.push(answers(run));
+    if run.environment.build_profile.as_deref().is_some_and(|profile| profile != "release") {
+        checks.push(bad("Wirebench was not built for speed (no release build): its figures mean nothing."));
+    }
+    checks.extend(few_rounds(run));
+    checks.push(selftest(run));
+    checks.push(placement(run));
+    let connections: Vec<Check> = places.iter().filter_map(connections).collect();
+    checks.extend(connections);
+    checks.extend(few_calls(run));
+    if run.cells.iter().any(|cell| cell.load.model == LoadModel::Closed) {
+        checks.push(warn(
+            "A closed loop: each call waits for the one before. These are not the times that users would \
+             wait at a given rate.",
+        ));
+    }
+    let disturbed = run.environment.warnings.len();
+    if disturbed > 0 {
+        let things = plural(disturbed as u64, "disturbance");
+        checks.push(warn(format!("{things} of this machine are named under Validity.")));
+    }
+    let lagging = run.cells.iter().filter(|cell| !cell.figures.lag_marked.is_empty()).count();
+    if lagging > 0 {
+        checks.push(warn(format!(
+            "In {} the load generator's own lag is more than a tenth of some quantile.",
+            plural(lagging as u64, "cell")
+        )));
+    }
+    checks
+}
+
+fn rounds(run: &RunResult) -> Check {
+    let cells = run.cells.len();
+    let invalid: Vec<String> = run
+        .cells
+        .iter()
+        .filter(|cell| !cell.verdict.is_valid())
+        .map(|cell| line(&cell.label(), 40))
+        .collect();
+    let of: Vec<bool> =
+        run.cells.iter().flat_map(|cell| &cell.rounds).map(|round| round.verdict.is_valid()).collect();
+    let valid = of.iter().filter(|valid| **valid).count();
+    if cells == 0 {
+        return bad("Nothing was measured.");
+    }
+    if !invalid.is_empty() {
+        let mut names = invalid.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+        if invalid.len() > 4 {
+            names.push_str(&format!(" and {} more", invalid.len() - 4));
+        }
+        return bad(format!("{} of {cells} cells do not count: {names}.", invalid.len()));
+    }
+    let told = plural(of.len() as u64, "round");
+    if valid == of.len() {
+        good(format!("All {told} count, each with fresh processes and in turn with the others."))
+    } else {
+        warn(format!("{valid} of {told} count; the others are left out."))
+    }
+}
+
+fn answers(run: &RunResult) -> Check {
+    let sum = |of: fn(&crate::result::Figures) -> u64| -> u64 {
+        run.cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(of(&cell.figures)))
+    };
+    let calls = sum(|figures| figures.calls.unwrap_or(0));
+    let wrong = sum(|figures| figures.wrong_answers.unwrap_or(0));
+    let failed = sum(|figures| figures.errors.values().sum());
+    match (wrong, failed) {
+        (0, 0) => good(format!(
+            "{} were answered, every answer was checked, none was wrong.",
+            plural(calls, "call")
+        )),
+        (0, failed) => {
+            warn(format!("{} failed; every answer was checked, none was wrong.", plural(failed, "call")))
+        }
+        (wrong, _) => bad(format!(
+            "{} wrong.",
+            if wrong == 1 { "1 answer was".to_owned() } else { format!("{wrong} answers were") }
+        )),
+    }
+}
+
+fn few_rounds(run: &RunResult) -> Option<Check> {
+    let fewest =
+        run.cells.iter().filter(|cell| cell.verdict.is_valid()).map(|cell| cell.rounds.len()).min()?;
+    (fewest < FEW_ROUNDS).then(|| {
+        warn(format!(
+            "Only {} per cell: how much rounds differ is hardly known. Three or more say it.",
+            plural(fewest as u64, "round")
+        ))
+    })
+}
+
+fn selftest(run: &RunResult) -> Check {
+    match &run.selftest {
+        Some(selftest) if selftest.passed => good(format!(
+            "This machine passed the selftest against known truths ({}).",
+            line(&selftest.at, 40)
+        )),
+        Some(selftest) => bad(format!("This machine failed the selftest of {}.", line(&selftest.at, 40))),
+        None => warn("No selftest was made on this machine: wirebench selftest proves the measuring."),
+    }
+}
+
+fn placement(run: &RunResult) -> Check {
+    let has = |placement: Placement| run.cells.iter().any(|cell| cell.load.placement == placement);
+    let kinds: Vec<&str> = [
+        (Placement::Shared, "client and server on one core"),
+        (Placement::Split, "client and server on different cores"),
+        (Placement::Free, "client and server wherever the system put them"),
+    ]
+    .into_iter()
+    .filter(|(placement, _)| has(*placement))
+    .map(|(_, words)| words)
+    .collect();
+    if kinds.len() > 1 {
+        return warn(format!(
+            "Placements differ ({}): they are not compared with each other.",
+            kinds.join("; ")
+        ));
+    }
+    let halted = run.cells.iter().any(|cell| {
+        cell.load.placement == Placement::Split
+            && cell.load.idle == Idle::Park
+            && cell.load.concurrency == Some(1)
+    });
+    let words = kinds.first().copied().unwrap_or("not recorded");
+    if halted {
+        return warn(format!(
+            "Placement: {words}. One call at a time then measures the waking of a core, and is not ranked."
+        ));
+    }
+    good(format!("Placement: {words}, the same for every back end."))
+}
+
+/// Back ends of a load point whose connections live differently.
+fn connections(place: &Place<'_>) -> Option<Check> {
+    let per_call: Vec<String> = place
+        .cells()
+        .filter(|(_, cell)| cell.load.connection_mode == ConnectionMode::PerCall || opens_all_the_time(cell))
+        .map(|(_, cell)| short(cell))
+        .collect();
+    let all = place.cells().count();
+    if per_call.is_empty() || per_call.len() == all {
+        return None;
+    }
+    let at = if place.heading.is_empty() { String::new() } else { format!("{}: ", place.heading) };
+    let names = per_call.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
+    let who = if per_call.len() == 1 { "opens" } else { "open" };
+    Some(warn(format!(
+        "{at}{names} {who} a connection for nearly every call, the others keep theirs: not comparable as protocols."
+    )))
+}
+
+fn few_calls(run: &RunResult) -> Option<Check> {
+    let short: Vec<String> = run
+        .cells
+        .iter()
+        .filter(|cell| cell.verdict.is_valid())
+        .filter(|cell| crate::report::view::times(cell).p99.is_none())
+        .map(|cell| line(&cell.label(), 40))
+        .collect();
+    (!short.is_empty()).then(|| {
+        let names = short.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+        warn(format!("Too few calls for a 99th percentile: {names}."))
+    })
+}

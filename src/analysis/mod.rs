@@ -13,11 +13,13 @@ mod explain;
 mod figures;
 mod gates;
 mod goals;
+mod history;
 mod load_stages;
 mod outcome;
 mod overload;
 mod quantiles;
 mod ranking;
+mod side_by_side;
 mod stability;
 mod stages;
 #[cfg(test)]
@@ -41,12 +43,14 @@ pub use explain::{
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};
+pub use history::{IndexedCell, IndexedRun, Trend, TrendPoint, indexed, trends};
 pub use outcome::{Outcome, outcome_of_run};
 pub use overload::{Growth, growth};
 pub use quantiles::{
     CONFIDENCE, MIN_SAMPLES_ABOVE, QUANTILES, QuantileInterval, interval, quantile_interval, quantiles,
 };
 pub use ranking::{Ranking, Standing, Winner, rank};
+pub use side_by_side::{NotComparable, SideBySide, SideCell, SideRow, Unlike, side_by_side};
 pub use stability::{Halves, halves};
 pub use units::{count, duration_ns, duration_us, rate_per_s, three_digits};
 pub use verdict::{Limits, round_reasons};

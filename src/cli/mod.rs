@@ -5,9 +5,11 @@ mod call;
 mod check;
 mod check_progress;
 mod client;
+mod compare;
 mod completions;
 mod doctor;
 mod explain;
+mod history;
 mod init;
 mod inspect;
 mod load_options;
@@ -60,6 +62,10 @@ enum Command {
     Run(run::Arguments),
     /// Check whether a candidate is slower than a base: interleaved pairs of rounds
     Check(check::Arguments),
+    /// Put two stored runs side by side (advisory)
+    Compare(compare::Arguments),
+    /// Show trends over a folder of runs (for looking)
+    History(history::Arguments),
     /// Render stored runs and checks again
     Report(report::Arguments),
     /// Say where the difference between two back ends of a run comes from
@@ -104,6 +110,8 @@ pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command.unwrap_or_else(|| Command::Run(run::Arguments::seed())) {
         Command::Run(arguments) => run::main(&arguments),
         Command::Check(arguments) => check::main(&arguments),
+        Command::Compare(arguments) => compare::main(&arguments),
+        Command::History(arguments) => history::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Explain(arguments) => explain::main(&arguments),
         Command::Scenarios(arguments) => scenarios::main(&arguments),

@@ -12,10 +12,14 @@ mod benchmark_bigger;
 mod benchmark_smaller;
 mod charts;
 mod check;
+mod comparison;
+mod connections;
+mod criterion;
 mod csv;
 mod explain;
 mod extras;
 mod hgrm;
+mod history;
 mod html;
 mod json;
 mod junit;
@@ -31,6 +35,8 @@ mod text;
 mod view;
 
 pub use check::{CHECK_FORMATS, CheckFormat, is_check_format, render_check};
+pub use comparison::{COMPARE_FORMATS, UnknownCompareFormat, render_comparison};
+pub use history::{history_csv, history_page};
 
 use crate::result::{Histograms, RunResult};
 
@@ -49,6 +55,7 @@ pub const FORMATS: &[Format] = &[
     benchmark_smaller::FORMAT,
     benchmark_bigger::FORMAT,
     bencher::FORMAT,
+    criterion::FORMAT,
 ];
 
 /// Formats that put several runs into one report, with how they do.
@@ -106,7 +113,7 @@ impl Default for Options {
 /// A file of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
-    /// Its name, without a folder.
+    /// Its name, with folders where a format has them.
     pub name: String,
     /// What is in it.
     pub bytes: Vec<u8>,

@@ -63,7 +63,7 @@ pub(super) fn setting(check: &CheckResult) -> Vec<String> {
             .iter()
             .map(|metric| {
                 let needed = metric.pairs_for_limit.map_or_else(String::new, |pairs| {
-                    format!("; {} needs {pairs} pairs", change(metric.limit))
+                    format!("; a limit of {} needs {pairs}", change(metric.limit))
                 });
                 format!(
                     "{} varies by {:.1} % from pair to pair, {} pairs find {}{needed}",
@@ -76,7 +76,7 @@ pub(super) fn setting(check: &CheckResult) -> Vec<String> {
             .collect();
         lines.push(format!(
             "this machine, calibrated {} with {} of {}: {}",
-            line(&known.at, 10).trim_end_matches('…'),
+            known.at.chars().take(10).filter(char::is_ascii).collect::<String>(),
             line(&known.backend, MAX_NAME),
             line(&known.scenario, MAX_NAME),
             told.join("; ")

@@ -102,6 +102,14 @@ fn a_users_own_xml_rpc_server() {
     assert_eq!((fault.code, fault.err.trim()), (1, "fault 42: no luck"));
     let error: Json = serde_json::from_str(&fault.out).unwrap();
     assert_eq!((&error["error"]["code"], &error["error"]["message"]), (&json!(42), &json!("no luck")));
+    XMLRPC.proves("gzip asked for (compression): requests and replies are packed", || {
+        let long = format!("[\"{}\"]", "tea".repeat(20_000));
+        let args = ["call", &url, "order", &long, "--compression", "gzip", "--format", "json"];
+        let answer: Json = serde_json::from_str(&well(home.path(), &args)).unwrap();
+        assert_eq!(answer["answer"]["item"].as_str().map(str::len), Some(60_000));
+        let bytes = |way: &str| answer["bytes"][way]["framed"].as_u64().unwrap();
+        assert!(bytes("request") < 5_000 && bytes("response") < 5_000, "{}", answer["bytes"]);
+    });
     // The path of the URL is the one that is posted to.
     let elsewhere = format!("xmlrpc+http://{}/RPC2", server.address);
     let lost = said(home.path(), &["call", &elsewhere, "add", "[1, 2]"]);

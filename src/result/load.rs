@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Listen, Placement};
+pub use crate::rpc::{Arrivals, Compression, ConnectionMode, Idle, Listen, Placement};
 
 /// When calls become due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -108,6 +108,9 @@ pub struct LoadRecord {
     /// TCP or UNIX sockets; null where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<Listen>,
+    /// How messages were compressed; null where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// The payload size of this load point in bytes, where the sweep sets it.
     pub payload_bytes: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use crate::analysis::CellDescription;
 use crate::result::{LoadModel, LoadRecord, WriteBatch};
-use crate::rpc::Listen;
+use crate::rpc::{Compression, Listen};
 use crate::scenario::{self, Amount};
 
 use super::plan::Cell;
@@ -107,6 +107,7 @@ fn load(cell: &Cell) -> LoadRecord {
         warmup_ms: duration_ms(load.warmup),
         warmup_calls: calls(load.warmup),
         socket: socket(cell),
+        compression: Some(cell.backend.compression).filter(|compression| *compression != Compression::None),
         payload_bytes: cell.point.payload_bytes,
     }
 }

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use backend::{Backend, BackendKind, Hosting, Listen, ProtoFiles, ServerUrl};
+pub use backend::{Backend, BackendKind, Compression, Hosting, Listen, ProtoFiles, ServerUrl};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};

@@ -82,6 +82,9 @@ pub struct Wiring {
     /// How long a call may take; told to the server with each call where the transport has a way
     /// (gRPC's deadlines). The client's own clock decides all the same. Client only.
     pub timeout_ns: Option<u64>,
+    /// Requests are packed by gzip where that makes them smaller, and packed replies asked for, by
+    /// transports that compress. A server packs its replies for clients that do so. Client only.
+    pub gzip: bool,
 }
 
 impl Wiring {
@@ -127,6 +130,11 @@ pub trait Transport: Debug + Send + Sync {
 
     /// Whether it carries metadata ([`Outgoing::metadata`]): HTTP does, as headers.
     fn carries_metadata(&self) -> bool {
+        false
+    }
+
+    /// Whether it compresses messages ([`Wiring::gzip`]).
+    fn compresses(&self) -> bool {
         false
     }
 

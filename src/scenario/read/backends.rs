@@ -4,7 +4,8 @@ use super::node::{Node, Read, Section};
 use super::words::{closest, join, quote};
 use crate::scenario::gate::{GRAMMAR, parse_gate, parse_percent};
 use crate::scenario::{
-    Backend, BackendKind, Catalogue, ErrorBudget, Gates, Hosting, Inconclusive, Listen, ProtoFiles, ServerUrl,
+    Backend, BackendKind, Catalogue, Compression, ErrorBudget, Gates, Hosting, Inconclusive, Listen,
+    ProtoFiles, ServerUrl,
 };
 
 /// What a command may leave open.
@@ -56,6 +57,10 @@ fn read_backend(node: &Node<'_>, catalogue: &dyn Catalogue) -> Read<Backend> {
             None => Vec::new(),
         },
         listen: read_listen(&section)?,
+        compression: match section.get("compression") {
+            Some(node) => Compression::from_name(node.choice()?).unwrap_or_default(),
+            None => Compression::default(),
+        },
     })
 }
 

@@ -133,6 +133,31 @@ fn a_users_own_zerorpc_server() {
     assert!(refused.err.contains("zerorpc carries no metadata"), "{}", refused.err);
 }
 
+#[test]
+fn the_shipped_servers_in_python_started_by_hand() {
+    for (script, modules, scheme, streams) in [
+        ("xmlrpc_server.py", &["xmlrpc.server"][..], "xmlrpc+http", false),
+        ("zerorpc_server.py", &["zerorpc"], "zerorpc+tcp", true),
+        ("grpc_server.py", &["grpc", "grpc_reflection"], "grpc+http", true),
+    ] {
+        let Some(python) = python(modules) else { continue };
+        let server = Server::script(&python, &format!("../../scripts/peers/python/{script}"), &[]);
+        let url = format!("{scheme}://{}", server.address);
+        let home = TempDir::new().unwrap();
+        let folder = home.path();
+        let listed = well(folder, &["inspect", &url, "--scenario-out", "s.toml"]);
+        assert!(listed.contains("store(user: struct { id: int, name: text })"), "{listed}");
+        assert_eq!(listed.contains("stream of"), streams, "{listed}");
+        if streams {
+            // The only thing that the server does not tell, and a comment says so.
+            edit(&folder.join("s.toml"), &[("items = 1 ", "items = 100 ")]);
+        }
+        let cell = run(folder, "s.toml");
+        assert_eq!((&cell["wrong_answers"], &cell["errors"]), (&json!(0), &json!({})), "{script}");
+        assert_eq!(cell["methods"].as_object().unwrap().len(), if streams { 4 } else { 3 });
+    }
+}
+
 fn own_proto() -> &'static str {
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/shop.proto")
 }

@@ -10,6 +10,7 @@ mod plain_json;
 pub mod random;
 mod service;
 mod service_file;
+mod signature;
 mod types;
 pub mod validator1;
 mod value;

@@ -3,6 +3,7 @@
 use super::figures::figures;
 use super::units::count;
 use super::verdict::{Limits, round_reasons};
+use super::wire::add_wire;
 use crate::result::hlog::{self, Interval};
 use crate::result::{
     CellHistograms, CellResult, Figures, LoadRecord, Quantiles, Reason, ReasonKind, RoundRecord, RoundResult,
@@ -70,6 +71,9 @@ pub fn cell_from_rounds(cell: CellDescription, rounds: &[RoundInput<'_>], limits
     let wrong_answers =
         judged.iter().filter_map(|round| round.record.figures.wrong_answers).reduce(u64::saturating_add);
     figures.wrong_answers = wrong_answers;
+    // Bytes are the same in every round, whether its times count or not.
+    let passes = judged.iter().filter_map(|round| round.result?.wire_pass.as_ref());
+    add_wire(&mut figures, passes);
     let verdict = Verdict::of(cell_reasons(&judged));
     if verdict.has(ReasonKind::Overloaded) {
         without_tail(&mut figures);

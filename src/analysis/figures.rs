@@ -50,6 +50,7 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         wait_ns: distribution(histograms, Kind::Wait),
         lag_ns,
         bytes_per_call: bytes_per_call(rounds),
+        wire_note: None,
         cpu_us_per_call: CpuPerCall {
             client: per_call(rounds, |round| round.client_cpu_ns).map(|ns| ns / 1e3),
             server: per_call(rounds, |round| round.server_cpu_ns).map(|ns| ns / 1e3),
@@ -174,8 +175,6 @@ fn bytes_per_call(rounds: &[&RoundResult]) -> BytesPerCall {
     let mut bytes = encoded_bytes(counts);
     bytes.request.framed = per_call(rounds, |round| round.framed.request);
     bytes.response.framed = per_call(rounds, |round| round.framed.response);
-    bytes.request.wire = per_call(rounds, |round| round.wire.request);
-    bytes.response.wire = per_call(rounds, |round| round.wire.response);
     bytes
 }
 
@@ -225,6 +224,8 @@ fn methods(
             response_ns,
             service_ns,
             bytes_per_call: encoded_bytes(counts),
+            encoded_bytes_first_calls: None,
+            wire_pass: None,
             first_item_ns: items.map(|_| of(Kind::FirstItem)),
             items,
             items_per_s,

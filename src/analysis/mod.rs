@@ -3,20 +3,33 @@
 //! May import `result` and `scenario`. Pure: no I/O, no clock. It deliberately measures nothing (see
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
+mod attribution;
 mod cell;
+pub mod compare;
+mod curves;
 mod figures;
 mod gates;
+mod goals;
 mod outcome;
 mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+#[cfg(test)]
+pub(crate) mod testing;
 mod units;
 mod verdict;
+mod wire;
 
+pub use attribution::{
+    Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
+    PairParts, Shares, UNEXPLAINED, attribute,
+};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
+pub use curves::curves;
 pub use figures::figures;
 pub use gates::evaluate_gates;
+pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};
 pub use outcome::{Outcome, outcome_of_run};
 pub use overload::{Growth, growth};
 pub use quantiles::{

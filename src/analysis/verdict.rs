@@ -129,7 +129,8 @@ fn client_stopped(round: &RoundResult) -> Option<Reason> {
 }
 
 fn lagging(figures: &Figures, load: &LoadRecord) -> Option<Reason> {
-    if load.model != LoadModel::Open {
+    let thinks = load.think_time.is_some_and(|think| !think.is_zero());
+    if load.model != LoadModel::Open && !thinks {
         return None;
     }
     let lag = figures.lag_ns.p99? as f64;
@@ -138,9 +139,10 @@ fn lagging(figures: &Figures, load: &LoadRecord) -> Option<Reason> {
         kind: ReasonKind::ClientLimited,
         detail: format!(
             "the load generator released 1 % of the calls more than {} late ({} is allowed): lower \
-             rate_per_s, raise client_threads, or give client and server a core each (placement = \"split\")",
+             {}, raise client_threads, or give client and server a core each (placement = \"split\")",
             duration_ns(lag),
-            duration_ns(limit)
+            duration_ns(limit),
+            if thinks { "concurrency" } else { "rate_per_s" }
         ),
     })
 }

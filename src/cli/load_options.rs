@@ -29,12 +29,18 @@ pub(super) struct LoadOptions {
     /// Calls due per second, in an open loop
     #[arg(long, value_name = "PER_SECOND", allow_negative_numbers = true)]
     rate: Option<f64>,
+    /// Time between an answer and a slot's next call, in a closed loop
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    think_time: Option<u64>,
     /// Where client and server run
     #[arg(long, value_parser = placement)]
     placement: Option<Placement>,
     /// Seed of calls, payloads, arrivals and the order of rounds
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
+    /// Do not make calls once more to count bytes on the wire
+    #[arg(long)]
+    no_wire_pass: bool,
 }
 
 fn duration(text: &str) -> Result<u64, String> {
@@ -66,8 +72,10 @@ impl LoadOptions {
             warmup: self.warmup,
             concurrency: self.concurrency,
             rate_per_s: self.rate,
+            think_time_ns: self.think_time,
             placement: self.placement,
             seed: self.seed,
+            no_wire_pass: self.no_wire_pass,
         };
         scenario.override_with(&overrides, &Registry)?;
         let choices = Choices { only: self.only.clone(), skip_unsupported: self.skip_unsupported };
@@ -95,10 +103,14 @@ impl LoadOptions {
         );
         add("concurrency", self.concurrency.map(|value| value.to_string()));
         add("rate", self.rate.map(|value| value.to_string()));
+        add("think-time", self.think_time.map(crate::scenario::format_duration_ns));
         add("placement", self.placement.map(|value| value.to_string()));
         add("seed", self.seed.map(|value| value.to_string()));
         if self.skip_unsupported {
             typed.push("--skip-unsupported".into());
+        }
+        if self.no_wire_pass {
+            typed.push("--no-wire-pass".into());
         }
         typed
     }

@@ -314,9 +314,10 @@ impl Lane {
         self.in_flight -= 1;
         let mut results = self.phase.results.borrow_mut();
         results.tally.failed(method, error);
-        results.last_done_ns = now_ns();
+        let at_ns = now_ns();
+        results.last_done_ns = at_ns;
         drop(results);
-        self.phase.source.borrow_mut().completed();
+        self.phase.source.borrow_mut().completed(at_ns);
     }
 
     fn drop_link(&mut self) {

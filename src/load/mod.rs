@@ -8,11 +8,13 @@ mod pacer;
 mod phase;
 mod schedule;
 mod source;
+mod thinking;
 mod thread;
 
 pub use pacer::{Paced, Pacing, SPIN_NS};
 pub use schedule::Schedule;
 pub use source::{Closed, Next, Open, ReleaseCounts, Released, Source};
+pub use thinking::{Deal, Thinking};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier, Mutex};
@@ -180,14 +182,16 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
     let from_ns = if is_open { begun_ns } else { first_ns };
     let elapsed_ns = done_ns.saturating_sub(from_ns);
     let started_at_ms = unix_ms().saturating_sub(now_ns().saturating_sub(from_ns) / 1_000_000);
+    // Calls of users who think become due like those of a schedule.
+    let is_paced = is_open || drive.load.thinks().is_some();
     let mut round = RoundResult {
         started_at: crate::result::rfc3339_ms(i64::try_from(started_at_ms).unwrap_or(i64::MAX)),
         elapsed_ns,
         begun_ns: is_open.then_some(begun_ns),
         waited_calls: is_open.then_some(0),
         backlog: is_open.then_some(0),
-        late: is_open.then_some(0),
-        spun_ns: is_open.then_some(0),
+        late: is_paced.then_some(0),
+        spun_ns: is_paced.then_some(0),
         client_stopped_ns: Some(0),
         hlog: log.writer.map(hlog::Writer::into_text).unwrap_or_default(),
         ..RoundResult::default()

@@ -1,7 +1,7 @@
 //! What the lanes of a client thread share, and how an answer is settled: compared with the expected
 //! one, counted and recorded.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub(super) struct Phase {
     pub(super) source: RefCell<Source>,
     pub(super) is_warmup: bool,
     pub(super) results: RefCell<PhaseResults>,
+    /// How long the pacer of a loop whose users think has polled until calls were due.
+    pub(super) spun_ns: Cell<u64>,
 }
 
 /// What a phase found.
@@ -149,7 +151,7 @@ pub(super) fn settle(
             done_ns: at_ns,
         });
     }
-    phase.source.borrow_mut().completed();
+    phase.source.borrow_mut().completed(at_ns);
     true
 }
 

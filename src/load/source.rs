@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
+use super::thinking::Thinking;
+
 /// What a source says to a lane with a free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -30,6 +32,8 @@ pub struct Released {
 pub enum Source {
     /// A fixed number of calls in flight.
     Closed(Closed),
+    /// A fixed number of users who think between their calls.
+    Thinking(Thinking),
     /// Calls that become due on a schedule.
     Open(Open),
 }
@@ -75,7 +79,7 @@ pub struct Open {
 }
 
 /// A call that is released this much after it was due counts as late.
-const LATE_NS: u64 = 200_000;
+pub(super) const LATE_NS: u64 = 200_000;
 
 /// What became of the calls of an open loop before they had a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -157,6 +161,10 @@ impl Source {
                 }
                 &mut closed.parked
             }
+            Source::Thinking(thinking) => match thinking.next() {
+                Next::Park => thinking.parked(),
+                other => return other,
+            },
             Source::Open(open) => {
                 if let Some(call) = open.queue.pop_front() {
                     open.in_flight += 1;
@@ -182,6 +190,7 @@ impl Source {
                 let has_call = closed.in_flight < closed.concurrency && closed.next_index < closed.end_index;
                 (has_call, &mut closed.parked)
             }
+            Source::Thinking(thinking) => (thinking.has_call(), thinking.parked()),
             Source::Open(open) => (!open.queue.is_empty(), &mut open.parked),
         };
         if has_call && let Some(waker) = parked.pop() {
@@ -189,8 +198,8 @@ impl Source {
         }
     }
 
-    /// A call is over.
-    pub fn completed(&mut self) {
+    /// A call is over at `at_ns`.
+    pub fn completed(&mut self, at_ns: u64) {
         match self {
             Source::Closed(closed) => {
                 closed.in_flight = closed.in_flight.saturating_sub(1);
@@ -198,7 +207,17 @@ impl Source {
                     waker.wake();
                 }
             }
+            Source::Thinking(thinking) => thinking.completed(at_ns),
             Source::Open(open) => open.in_flight = open.in_flight.saturating_sub(1),
+        }
+    }
+
+    /// What became of calls before they had a slot.
+    pub fn counts(&self) -> ReleaseCounts {
+        match self {
+            Source::Open(open) => open.counts,
+            Source::Thinking(thinking) => ReleaseCounts { late: thinking.late, ..ReleaseCounts::default() },
+            Source::Closed(_) => ReleaseCounts::default(),
         }
     }
 
@@ -206,7 +225,7 @@ impl Source {
     pub fn open(&mut self) -> Option<&mut Open> {
         match self {
             Source::Open(open) => Some(open),
-            Source::Closed(_) => None,
+            Source::Closed(_) | Source::Thinking(_) => None,
         }
     }
 }
@@ -226,9 +245,9 @@ mod tests {
         assert_eq!(source.next(10, &cx), call(0, 10));
         assert_eq!(source.next(11, &cx), call(1, 11));
         assert_eq!(source.next(12, &cx), Next::Park);
-        source.completed();
+        source.completed(0);
         assert_eq!(source.next(13, &cx), call(2, 13));
-        source.completed();
+        source.completed(0);
         assert_eq!(source.next(14, &cx), Next::Done);
     }
 
@@ -237,7 +256,7 @@ mod tests {
         let cx = Context::from_waker(Waker::noop());
         let mut source = Source::Closed(Closed::new(0, 1, u64::MAX, 100, 1));
         assert_eq!(source.next(99, &cx), call(0, 99));
-        source.completed();
+        source.completed(0);
         assert_eq!(source.next(100, &cx), Next::Done);
     }
 
@@ -293,7 +312,7 @@ mod tests {
         release(&mut source, 2, LATE_NS + 1);
         release(&mut source, 3, 0);
         assert_eq!(counts(&mut source), ReleaseCounts { waited: 2, late: 1, peak_backlog: 2, overflow: 0 });
-        source.completed();
+        source.completed(0);
         assert!(matches!(source.next(1_000, &cx), Next::Call(Released { index: 1, .. })));
         assert!(source.open().unwrap().is_full());
     }

@@ -1,6 +1,6 @@
 //! One client thread through a round: connect, warm up, measure, drain.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
 use super::schedule::Schedule;
 use super::source::{Closed, Open, ReleaseCounts, Source};
+use super::thinking::{self, Deal, Thinking};
 use super::{Drive, DriveError};
 use crate::clock::{now_ns, reduce_timer_slack};
 use crate::protocol::MethodCodecs;
@@ -106,10 +107,11 @@ async fn round(
     let links = run_phase(drive, place, &client, &Rc::new(warmup), links).await?.links;
     switch(true);
 
-    let stopped_ns = Rc::new(std::cell::Cell::new(0));
+    let stopped_ns = Rc::new(Cell::new(0));
     let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
     let streams = drive.service.methods.iter().any(|method| method.stream_items.is_some());
-    let kinds = Kinds::of(matches!(drive.load.model, LoadModel::Open { .. }), streams);
+    let is_paced = matches!(drive.load.model, LoadModel::Open { .. }) || drive.load.thinks().is_some();
+    let kinds = Kinds::of(is_paced, streams);
     let length = IntervalLength::of_round(known_length_ns(drive));
     let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
     let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));
@@ -152,7 +154,7 @@ async fn spin() {
 }
 
 /// Notes the longest time in which this thread did not run.
-async fn heartbeat(stopped_ns: Rc<std::cell::Cell<u64>>) {
+async fn heartbeat(stopped_ns: Rc<Cell<u64>>) {
     let mut last_ns = now_ns();
     loop {
         tokio::time::sleep(HEARTBEAT).await;
@@ -211,18 +213,28 @@ impl Phase {
                 Source::Open(Open::new(slots))
             }
             LoadModel::Closed { concurrency } => {
+                let begins_ns = now_ns();
                 let (end_index, ends_ns) = match amount {
                     Amount::Calls(calls) => (calls, u64::MAX),
-                    Amount::DurationNs(ns) => (u64::MAX, now_ns().saturating_add(ns)),
+                    Amount::DurationNs(ns) => (u64::MAX, begins_ns.saturating_add(ns)),
                 };
                 let (first, step) = (u64::from(place.thread), u64::from(place.threads));
-                Source::Closed(Closed::new(first, step, end_index, ends_ns, place.share(concurrency)))
+                let deal = Deal { first, step, end_index, begins_ns, ends_ns };
+                let slots = place.share(concurrency);
+                match drive.load.thinks() {
+                    Some(think) => {
+                        let seed = if is_warmup { !drive.seed } else { drive.seed };
+                        Source::Thinking(Thinking::new(think, seed, deal, slots, concurrency))
+                    }
+                    None => Source::Closed(Closed::new(first, step, end_index, ends_ns, slots)),
+                }
             }
         };
         Self {
             source: RefCell::new(source),
             is_warmup,
             results: RefCell::new(PhaseResults::new(names, recorder)),
+            spun_ns: Cell::new(0),
         }
     }
 }
@@ -247,6 +259,7 @@ async fn run_phase(
         .into_iter()
         .map(|link| tokio::task::spawn_local(Lane::new(Rc::clone(client), Rc::clone(phase), link).run()))
         .collect();
+    let thinker = think(drive, phase);
     let mut unsent = vec![0; drive.service.methods.len()];
     let paced = match drive.load.model {
         LoadModel::Closed { .. } => Paced::default(),
@@ -272,8 +285,11 @@ async fn run_phase(
         // A lane that panicked has already said so; its connection is gone.
         links.push(lane.await.unwrap_or_default());
     }
+    if let Some(thinker) = thinker {
+        thinker.abort();
+    }
     let results = phase.results.borrow();
-    let released = phase.source.borrow_mut().open().map_or_else(ReleaseCounts::default, |open| open.counts);
+    let released = phase.source.borrow_mut().counts();
     let summary = ThreadResult {
         tally: Tally::default(),
         begun_ns,
@@ -284,12 +300,24 @@ async fn run_phase(
         sent_bytes: results.sent_bytes,
         received_bytes: results.received_bytes,
         released,
-        spun_ns: paced.spun_ns,
+        spun_ns: paced.spun_ns + phase.spun_ns.get(),
         stopped_ns: 0,
         gave_up: results.gave_up.clone(),
     };
     drop(results);
     Ok(Finished { links, summary, unsent })
+}
+
+/// Starts the pacer of a loop whose users think. One that cannot be paced is given up.
+fn think(drive: &Drive, phase: &Rc<Phase>) -> Option<tokio::task::JoinHandle<()>> {
+    drive.load.thinks()?;
+    let (phase, spin_ns) = (Rc::clone(phase), drive.pacing.spin_ns);
+    Some(tokio::task::spawn_local(async move {
+        if let Err(error) = thinking::pace(&phase.source, spin_ns, &phase.spun_ns).await {
+            let why = format!("no timer for think times: {error}");
+            phase.results.borrow_mut().gave_up.get_or_insert(why);
+        }
+    }))
 }
 
 /// Waits until every call that is due has been answered, at most for a time-out; what then still

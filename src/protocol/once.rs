@@ -137,55 +137,77 @@ impl OneCall<'_> {
         let mut session = Session::new(protocol, service, &codecs, connection, 1);
         session.set_timeout(Some(timeout_ns));
         let start_ns = now_ns();
-        let submitted = session.submit(self.method, self.arguments, start_ns)?;
-        let (mut items, mut response_bytes) = (0, 0);
-        let mut ticks = tokio::time::interval(TICK);
-        let value = std::future::poll_fn(|cx| {
-            let mut outcome = None;
-            let mut take = |answered: super::Answered<'_>| {
-                response_bytes += answered.encoded_bytes as u64;
-                match answered.outcome {
-                    Ok(item) if answered.is_item => {
-                        items += 1;
-                        on_item(item);
-                    }
-                    // A stream's end reads no bytes; an answer of a self-describing codec always does.
-                    Ok(_)
-                        if self.streams() || items > 0 || (self.is_open() && answered.encoded_bytes == 0) =>
-                    {
-                        outcome = Some(Ok(None));
-                    }
-                    Ok(answer) => outcome = Some(Ok(Some(answer.clone()))),
-                    Err(error) => outcome = Some(Err(error)),
-                }
-            };
-            while ticks.poll_tick(cx).is_ready() {
-                session.tick(now_ns(), &mut take);
-            }
-            let polled = session.poll(cx, &mut take);
-            match (outcome, polled) {
-                (Some(outcome), _) => Poll::Ready(outcome),
-                (None, Poll::Ready(error)) => Poll::Ready(Err(error)),
-                (None, Poll::Pending) => Poll::Pending,
-            }
-        })
-        .await?;
+        let Answer { value, items, request_bytes, response_bytes, .. } =
+            call_on(&mut session, service, self.method, self.arguments, on_item).await?;
         Ok(OneAnswer {
             value,
             items,
             opening: session.opening(),
             service_ns: now_ns().saturating_sub(start_ns),
-            request_bytes: submitted.encoded_bytes as u64,
+            request_bytes,
             response_bytes,
             traffic: session.traffic(),
         })
     }
+}
 
-    fn streams(&self) -> bool {
-        self.service.methods.get(self.method).is_some_and(|method| method.stream_items.is_some())
-    }
+/// What came of a call on a session.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The answer; `None` where the method streamed.
+    pub(super) value: Option<Value>,
+    /// How many items it streamed.
+    pub(super) items: u64,
+    /// Bytes that the codec wrote.
+    pub(super) request_bytes: u64,
+    /// Bytes that the codec read.
+    pub(super) response_bytes: u64,
+    /// Whether the connection was over with the answer.
+    pub(super) is_over: bool,
+}
 
-    fn is_open(&self) -> bool {
-        self.service.methods.get(self.method).is_some_and(|method| method.method.returns == Type::Any)
-    }
+/// Makes a call on a session that has none in flight, and waits for its answer.
+pub(super) async fn call_on(
+    session: &mut Session,
+    service: &Service,
+    method: usize,
+    arguments: &[Value],
+    on_item: &mut dyn FnMut(&Value),
+) -> Result<Answer, CallError> {
+    let called = service.methods.get(method);
+    let streams = called.is_some_and(|method| method.stream_items.is_some());
+    let is_open = called.is_some_and(|method| method.method.returns == Type::Any);
+    let submitted = session.submit(method, arguments, now_ns())?;
+    let (mut items, mut response_bytes) = (0, 0);
+    let mut ticks = tokio::time::interval(TICK);
+    let (value, is_over) = std::future::poll_fn(|cx| {
+        let mut outcome = None;
+        let mut take = |answered: super::Answered<'_>| {
+            response_bytes += answered.encoded_bytes as u64;
+            match answered.outcome {
+                Ok(item) if answered.is_item => {
+                    items += 1;
+                    on_item(item);
+                }
+                // A stream's end reads no bytes; an answer of a self-describing codec always does.
+                Ok(_) if streams || items > 0 || (is_open && answered.encoded_bytes == 0) => {
+                    outcome = Some(Ok(None));
+                }
+                Ok(answer) => outcome = Some(Ok(Some(answer.clone()))),
+                Err(error) => outcome = Some(Err(error)),
+            }
+        };
+        while ticks.poll_tick(cx).is_ready() {
+            session.tick(now_ns(), &mut take);
+        }
+        let polled = session.poll(cx, &mut take);
+        match (outcome, polled) {
+            (Some(outcome), polled) => Poll::Ready(outcome.map(|value| (value, polled.is_ready()))),
+            (None, Poll::Ready(error)) => Poll::Ready(Err(error)),
+            (None, Poll::Pending) => Poll::Pending,
+        }
+    })
+    .await?;
+    let request_bytes = submitted.encoded_bytes as u64;
+    Ok(Answer { value, items, request_bytes, response_bytes, is_over })
 }

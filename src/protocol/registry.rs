@@ -317,6 +317,7 @@ impl Protocol {
             request_streams: route.request_streams,
             timeout_ns: None,
             gzip: self.reach.compression == Compression::Gzip,
+            named_address: None,
         }))
     }
 

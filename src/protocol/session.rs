@@ -3,38 +3,11 @@
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 
-use super::{ClientEnvelope, Opened, Posted, Protocol, ProtocolError};
+use super::method_codecs::{MethodCodecs, unencodable};
+use super::{ClientEnvelope, Opened, Posted, Protocol};
 use crate::clock::now_ns;
-use crate::codec::{CallCodec, Codec, ShapeCodec};
 use crate::rpc::{CallError, Service, Value};
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError};
-
-/// A client's codecs for one method.
-#[derive(Debug)]
-pub struct MethodCodecs {
-    params: Box<dyn ShapeCodec>,
-    result: Box<dyn ShapeCodec>,
-    streams: bool,
-}
-
-impl MethodCodecs {
-    /// Prepares the codecs of every method of a service.
-    ///
-    /// # Errors
-    /// A type that the codec cannot carry.
-    pub fn prepare(codec: &dyn Codec, service: &Service) -> Result<Rc<[MethodCodecs]>, ProtocolError> {
-        service
-            .methods
-            .iter()
-            .map(|method| {
-                let failed =
-                    |source| ProtocolError::Unsupported { method: method.method.name.to_string(), source };
-                let CallCodec { params, result } = codec.prepare_method(method).map_err(failed)?;
-                Ok(MethodCodecs { params, result, streams: method.stream_items.is_some() })
-            })
-            .collect()
-    }
-}
 
 /// The id of a call on its session. Its low bits are a slot below the session's capacity; the rest a
 /// generation, so that a late reply after a time-out cannot answer the slot's next call.
@@ -199,9 +172,7 @@ impl Session {
         self.body.clear();
         self.envelope.begin_call(id, method, now_ns, &mut self.body);
         let head_bytes = self.body.len();
-        codecs.params.encode(arguments, &mut self.body).map_err(|error| CallError::Protocol {
-            reason: format!("cannot encode the arguments: {error}"),
-        })?;
+        codecs.params.encode(arguments, &mut self.body).map_err(unencodable)?;
         let encoded_bytes = self.body.len() - head_bytes;
         self.envelope.end_call(&mut self.body);
         self.connection

@@ -5,7 +5,7 @@ use super::view::{GateLine, NOTHING, Remark};
 use crate::analysis::{Ranking, Standing, Winner, count, duration_ns, rate_per_s};
 use crate::result::{
     Arrivals, ConnectionMode, Environment, GateOutcome, Idle, LoadModel, LoadRecord, Placement, ReasonKind,
-    RunResult, WriteBatch,
+    RunResult, ThinkTime, WriteBatch,
 };
 
 /// The most load points that the headline speaks of.
@@ -79,6 +79,7 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
         LoadModel::Closed => {
             let calls = load.concurrency.unwrap_or(0);
             words.push(format!("closed loop, {} in flight", plural(calls, "call")));
+            words.extend(load.think_time.filter(|think| !think.is_zero()).map(think_in_words));
         }
         LoadModel::Open => {
             let rate = load.rate_per_s.map_or_else(|| NOTHING.to_owned(), rate_per_s);
@@ -113,6 +114,19 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
         WriteBatch::UpTo(messages) => format!("up to {} per write", plural(u64::from(messages), "message")),
     });
     words.join("; ")
+}
+
+fn think_in_words(think: ThinkTime) -> String {
+    let time = |ns: u64| duration_ns(ns as f64);
+    match think {
+        ThinkTime::FixedNs(ns) => format!("{} between an answer and the next call", time(ns)),
+        ThinkTime::UniformNs(min, max) => {
+            format!("{} to {} between an answer and the next call", time(min), time(max))
+        }
+        ThinkTime::ExponentialNs(mean) => {
+            format!("exponential, on average {} between an answer and the next call", time(mean))
+        }
+    }
 }
 
 fn plural(number: u64, thing: &str) -> String {
@@ -179,6 +193,9 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
                 example.class.name(),
                 example.message
             ));
+        }
+        if let Some(note) = &cell.figures.wire_note {
+            notes.push(format!("{}: bytes on the wire were not counted in full: {note}", cell.label()));
         }
         if cell.hosting == "in-process" {
             notes.push(format!("{}: client and server shared one process", cell.label()));

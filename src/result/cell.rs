@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{BytesPerCall, Figures, Quantiles};
 use super::load::LoadRecord;
+use super::wire::{FirstCalls, WireCounts};
 use crate::rpc::ErrorClass;
+
+/// The implementation of our own servers.
+pub const OURS: &str = "wirebench (Rust)";
 
 /// Whether a measurement counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -127,8 +131,14 @@ pub struct MethodResult {
     pub response_ns: Quantiles,
     /// done − start.
     pub service_ns: Quantiles,
-    /// Message sizes; framed and wire are known for all methods together only.
+    /// Message sizes. Payload and encoded are of the timed calls, framed and wire of the wire pass.
     pub bytes_per_call: BytesPerCall,
+    /// The codec's bytes of the method's first seeded calls; null without a wire pass.
+    #[serde(default)]
+    pub encoded_bytes_first_calls: Option<FirstCalls>,
+    /// What crossed the relay of the wire pass; null without one.
+    #[serde(default)]
+    pub wire_pass: Option<WireCounts>,
     /// Of a stream: its first item was decoded − start. Its service time is the time to its end. Null
     /// where the method does not stream.
     #[serde(default)]

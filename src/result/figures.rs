@@ -171,15 +171,18 @@ pub struct Figures {
     pub response_ns: Quantiles,
     /// done − start.
     pub service_ns: Quantiles,
-    /// start − ready. Empty in a closed loop.
+    /// start − ready. Empty in a closed loop without think time.
     pub wait_ns: Quantiles,
-    /// ready − due. Empty in a closed loop.
+    /// ready − due. Empty in a closed loop without think time.
     pub lag_ns: Quantiles,
     /// Quantiles of the response time of which the generator's lag is more than a tenth.
     #[serde(default)]
     pub lag_marked: Vec<String>,
     /// Message sizes.
     pub bytes_per_call: BytesPerCall,
+    /// What went wrong in the wire pass; null where nothing did, or there was none.
+    #[serde(default)]
+    pub wire_note: Option<String>,
     /// Processor time.
     pub cpu_us_per_call: CpuPerCall,
     /// Memory.

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::hlog::{self, HlogError, Interval, Kind};
+use super::series::{RoundSeries, round_series};
 
 /// The histograms of one cell by method and kind, in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CellHistograms {
     by_method: BTreeMap<(String, Kind), Histogram<u64>>,
+    /// Rounds by themselves, thinned: whole histograms of every second would not fit into memory.
+    pub rounds: Vec<RoundSeries>,
 }
 
 impl CellHistograms {
@@ -21,6 +24,17 @@ impl CellHistograms {
         for interval in intervals {
             hlog::add(&mut self.by_method, &interval.method, interval.kind, &interval.histogram)?;
         }
+        Ok(())
+    }
+
+    /// Adds the intervals of a round, and keeps the round by itself in `rounds` too. `round` is its
+    /// position in the cell.
+    ///
+    /// # Errors
+    /// A count does not fit in 64 bits.
+    pub fn add_round(&mut self, round: usize, intervals: &[Interval]) -> Result<(), HlogError> {
+        self.add(intervals)?;
+        self.rounds.push(round_series(round, intervals)?);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use crate::rpc::{Arrivals, Compression, ConnectionMode, Idle, Listen, Placement};
+pub use crate::rpc::{Arrivals, Compression, ConnectionMode, Idle, Listen, Placement, ThinkTime};
 
 /// When calls become due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,10 @@ pub struct LoadRecord {
     pub connection_mode: ConnectionMode,
     /// Due calls per second in an open loop; null in a closed one.
     pub rate_per_s: Option<f64>,
+    /// How long a slot of a closed loop waits between an answer and its next call: the gap between
+    /// calls. Null where it does not, and in an open loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub think_time: Option<ThinkTime>,
     /// How an open loop spaces its calls.
     pub arrivals: Option<Arrivals>,
     /// On which cores client and server ran.
@@ -111,6 +115,9 @@ pub struct LoadRecord {
     /// How messages were compressed; null where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<Compression>,
+    /// Calls of each method in the wire pass; null without one.
+    #[serde(default)]
+    pub wire_calls: Option<u64>,
     /// The payload size of this load point in bytes, where the sweep sets it.
     pub payload_bytes: Option<u64>,
 }

@@ -9,27 +9,35 @@
 //! (see `report`).
 
 mod cell;
+mod curve;
 mod figures;
 mod histograms;
 pub mod hlog;
 mod load;
 mod round;
 mod run;
+mod series;
 mod store;
+mod wire;
 
-pub use cell::{CellResult, ErrorExample, MethodResult, Reason, ReasonKind, RoundRecord, Status, Verdict};
+pub use cell::{
+    CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
+};
+pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
     Quantiles, RssPeak, Stages, Switches,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;
-pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, WriteBatch};
+pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, ThinkTime, WriteBatch};
 pub use round::{MethodCounts, OpeningTotals, RoundResult, StageLog, TrafficBytes, WrongAnswer};
 pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
     rfc3339_ms,
 };
+pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_curve};
 pub use store::{
     CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
 };
+pub use wire::{FirstCalls, WireCounts, WireMethod, WirePass};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::ErrorExample;
 use super::figures::{ContextSwitches, RssPeak};
+use super::wire::WirePass;
 use crate::rpc::ErrorClass;
 
 /// The most examples of wrong answers kept per round.
@@ -153,8 +154,8 @@ pub struct RoundResult {
     pub methods: BTreeMap<String, MethodCounts>,
     /// Bytes as handed to the sockets.
     pub framed: TrafficBytes,
-    /// Bytes as a relay saw them.
-    pub wire: TrafficBytes,
+    /// Bytes as a relay saw them, in a pass after the timed calls; null where there was none.
+    pub wire_pass: Option<WirePass>,
     /// Processor time of the client in the measured interval.
     pub client_cpu_ns: Option<u64>,
     /// Processor time of the server in the measured interval.

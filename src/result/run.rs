@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::{CellResult, Status};
+use super::curve::Curve;
 use crate::rpc::rfc3339;
 
 /// The version of the result contract.
@@ -153,6 +154,9 @@ pub struct RunResult {
     /// The selftest on this machine, where one was made.
     #[serde(default)]
     pub selftest: Option<SelftestRecord>,
+    /// Curves over what the scenario sweeps, such as latency against load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<Curve>,
     /// Every cell.
     pub cells: Vec<CellResult>,
 }

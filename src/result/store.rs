@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::cell::RoundRecord;
 use super::histograms::{CellHistograms, Histograms};
 use super::hlog;
 use super::round::RoundResult;
@@ -348,7 +349,8 @@ pub fn load_histograms(path: &Path, run: &RunResult) -> Histograms {
     for cell in &run.cells {
         let any_valid = cell.rounds.iter().any(|round| round.verdict.is_valid());
         let mut merged = CellHistograms::default();
-        for round in cell.rounds.iter().filter(|round| !any_valid || round.verdict.is_valid()) {
+        let counted = |(_, round): &(usize, &RoundRecord)| !any_valid || round.verdict.is_valid();
+        for (index, round) in cell.rounds.iter().enumerate().filter(counted) {
             let Some(name) = &round.histograms else { continue };
             // A result may come from elsewhere: its files are beside it or nowhere.
             let beside = Path::new(name).file_name().is_some_and(|file| file == name.as_str());
@@ -357,7 +359,7 @@ pub fn load_histograms(path: &Path, run: &RunResult) -> Histograms {
             let outcome = read
                 .map_err(|error| error.to_string())
                 .and_then(|text| hlog::read(&text).map_err(|error| error.to_string()))
-                .and_then(|intervals| merged.add(&intervals).map_err(|error| error.to_string()));
+                .and_then(|intervals| merged.add_round(index, &intervals).map_err(|error| error.to_string()));
             if let Err(reason) = outcome {
                 histograms.missing.push(format!("the histograms in {name} are missing: {reason}"));
             }

@@ -1,14 +1,11 @@
 //! What a result says of a cell and a run beside the figures.
 
 use crate::analysis::CellDescription;
-use crate::result::{LoadModel, LoadRecord, WriteBatch};
+use crate::result::{LoadModel, LoadRecord, OURS, WriteBatch};
 use crate::rpc::{Compression, Listen};
 use crate::scenario::{self, Amount};
 
 use super::plan::Cell;
-
-/// Our own servers and clients.
-const OURS: &str = "wirebench (Rust)";
 
 /// Describes a cell.
 #[must_use]
@@ -87,6 +84,7 @@ fn load(cell: &Cell) -> LoadRecord {
     LoadRecord {
         model,
         concurrency,
+        think_time: load.think_time,
         connections: u64::from(cell.links.connections),
         in_flight: u64::from(cell.links.in_flight),
         connection_mode: load.connection_mode,
@@ -108,6 +106,7 @@ fn load(cell: &Cell) -> LoadRecord {
         warmup_calls: calls(load.warmup),
         socket: socket(cell),
         compression: Some(cell.backend.compression).filter(|compression| *compression != Compression::None),
+        wire_calls: Some(u64::from(load.wire_calls)).filter(|calls| *calls > 0),
         payload_bytes: cell.point.payload_bytes,
     }
 }

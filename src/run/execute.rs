@@ -10,13 +10,13 @@ use super::describe::describe;
 use super::interrupt::Interrupt;
 use super::missing::{look_for_commands, skipped_for, start_optional_ones};
 use super::plan::{Cell, Plan};
-use super::round::{FinishedRound, RoundError, run_round};
+use super::round::{Extras, FinishedRound, RoundError, run_round_with};
 use crate::analysis::{self, Limits, Outcome, RoundInput, cell_from_rounds, evaluate_gates};
 use crate::host::disturbance::Snapshot;
 use crate::host::{self, HostError};
 use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
-    Status, Store, StoreError, Versions, rfc3339_ms,
+    Status, Store, StoreError, Versions, WirePass, rfc3339_ms,
 };
 use crate::scenario::without_secrets;
 
@@ -140,7 +140,7 @@ pub fn execute(
         let mut implementation = None;
         let outcome = match hopeless(&tried[index]) {
             Some(reason) => Err(reason),
-            None => match run_round(cell, &plan.service, &folder, interrupt) {
+            None => match run_round_with(cell, &plan.service, &folder, interrupt, extras(&tried[index])) {
                 Ok(FinishedRound { result, implementation: said }) => {
                     implementation = said;
                     Ok(result)
@@ -211,6 +211,16 @@ fn label(cell: &Cell) -> String {
     }
 }
 
+/// How many rounds of a cell may try to count bytes.
+const WIRE_ATTEMPTS: usize = 2;
+
+/// What the next round of a cell is to find out beside its times: bytes are counted once.
+fn extras(tried: &[Tried]) -> Extras {
+    let mut passes = tried.iter().filter_map(|round| round.outcome.as_ref().ok()?.wire_pass.as_ref());
+    let failed = passes.clone().filter(|pass| !pass.has_counts()).count();
+    Extras { wire_pass: failed < WIRE_ATTEMPTS && !passes.any(WirePass::has_counts) }
+}
+
 const NOT_TRIED: &str = "not tried again";
 
 /// A server that could not be started twice is not tried again: each attempt may take its whole
@@ -254,6 +264,7 @@ fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
         gates: Vec::new(),
         notes: Vec::new(),
         selftest: super::selftest::last(),
+        curves: Vec::new(),
         cells: Vec::new(),
     }
 }
@@ -284,6 +295,7 @@ fn assemble(
         });
     }
     run.cells = cells;
+    run.curves = analysis::curves(&run.cells);
     run.skipped = skipped.values().cloned().collect();
     run.gates = evaluate_gates(&plan.scenario.gates.slo, &run.cells);
     let all_valid = run.cells.iter().all(|cell| cell.verdict.is_valid());

@@ -13,13 +13,14 @@ mod proto_files;
 mod round;
 mod selftest;
 mod spec;
+mod wire;
 
 pub use catalogue::{Registry, protocol_of};
 pub use execute::{FinishedRun, Progress, RunError, RunOptions, execute, exit_code};
 pub use interrupt::{INTERRUPTED, Interrupt};
 pub use plan::{Cell, Choices, Plan, PlanError};
 pub use proto_files::load_proto;
-pub use round::RoundError;
+pub use round::{Extras, FinishedRound, RoundError, run_round, run_round_with};
 pub use selftest::{
     CaseOutcome, Check, Comparison, Selftest, SelftestError, SelftestOptions,
     StoreError as SelftestStoreError, last as last_selftest, selftest, store as store_selftest,

@@ -10,7 +10,7 @@ use super::spec::RoundSpec;
 use crate::host::server::{self, READY_TIMEOUT, RunningServer, ServerCommand, ServerSpec};
 use crate::host::{Child, ChildSpec, HostError, own_binary};
 use crate::protocol::OneCall;
-use crate::result::RoundResult;
+use crate::result::{RoundResult, WirePass};
 use crate::rpc::{CallError, Listen, Service, to_json};
 use crate::scenario::{Amount, Generator, Hosting, LoadModel};
 use crate::transport;
@@ -74,11 +74,50 @@ pub fn run_round(
     folder: &Path,
     interrupt: &Interrupt,
 ) -> Result<FinishedRound, RoundError> {
+    run_round_with(cell, service, folder, interrupt, Extras::default())
+}
+
+/// What a round is to find out beside its times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Count bytes on the wire afterwards, where the cell asks for it and there is a wire.
+    pub wire_pass: bool,
+}
+
+/// [`run_round`], and more.
+///
+/// # Errors
+/// See [`RoundError`].
+pub fn run_round_with(
+    cell: &Cell,
+    service: &std::sync::Arc<Service>,
+    folder: &Path,
+    interrupt: &Interrupt,
+    extras: Extras,
+) -> Result<FinishedRound, RoundError> {
     let OpenedRound { mut server, spec } = open_round(cell, service, folder, interrupt, None)?;
     let mut result = run_client_process(&spec, interrupt, &mut |_| {})?;
     result.mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
+    if extras.wire_pass && result.mishap.is_none() {
+        result.wire_pass = wire_pass(cell, &spec, interrupt);
+    }
     let implementation = server.and_then(|server| server.implementation);
     Ok(FinishedRound { result, implementation })
+}
+
+/// Counts bytes on the wire, with the server that was timed. A client that fails takes nothing away from
+/// the timed calls.
+fn wire_pass(cell: &Cell, spec: &RoundSpec, interrupt: &Interrupt) -> Option<WirePass> {
+    let calls = cell.point.load.wire_calls;
+    if calls == 0 || cell.protocol.transport.name() == transport::NULL {
+        return None;
+    }
+    let spec = RoundSpec { wire_calls: Some(calls), ..spec.clone() };
+    match run_client_process(&spec, interrupt, &mut |_| {}) {
+        Ok(result) => result.wire_pass,
+        Err(RoundError::Interrupted) => None,
+        Err(error) => Some(WirePass::failed(error.to_string())),
+    }
 }
 
 /// A server that has answered its first call, and what its client will be told.
@@ -124,6 +163,7 @@ pub(super) fn open_round(
         server_threads: cell.server_threads,
         server_pid: server.as_ref().map(|server| server.child.pid()),
         break_pacer: false,
+        wire_calls: None,
     };
     Ok(OpenedRound { server, spec })
 }
@@ -301,6 +341,9 @@ pub(super) fn run_client_process(
 /// where a number of calls is asked for.
 fn longest(spec: &RoundSpec) -> Duration {
     let timeout = Duration::from_nanos(spec.load.timeout_ns);
+    if spec.wire_calls.is_some() {
+        return super::wire::LIMIT.saturating_add(timeout * 2).saturating_add(CLIENT_GRACE);
+    }
     let amount = |amount: Amount| match (amount, spec.load.model) {
         (Amount::DurationNs(ns), _) => Duration::from_nanos(ns),
         (Amount::Calls(calls), LoadModel::Open { rate_per_s, .. }) =>
@@ -310,7 +353,8 @@ fn longest(spec: &RoundSpec) -> Duration {
         }
         (Amount::Calls(calls), LoadModel::Closed { concurrency }) => {
             let turns = u32::try_from(calls.div_ceil(u64::from(concurrency.max(1)))).unwrap_or(u32::MAX);
-            timeout.saturating_mul(turns)
+            let think = spec.load.thinks().map_or(0, crate::scenario::ThinkTime::longest_ns);
+            (timeout + Duration::from_nanos(think)).saturating_mul(turns)
         }
     };
     let week = Duration::from_secs(7 * 24 * 3_600);

@@ -2,16 +2,18 @@
 //! [`RoundResult`] on its standard output. Ranks on other hosts speak the same.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::protocol_of;
+use super::wire::Pass;
 use crate::host::resources::{self, Usage};
 use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer, Pacing};
 use crate::protocol::ProtocolError;
 use crate::result::{ContextSwitches, RoundResult, RssPeak};
-use crate::scenario::{Backend, Generator, Idle, Links, Load, Placement, Workload};
+use crate::scenario::{Backend, ConnectionMode, Generator, Idle, Links, Load, Placement, Workload};
 
 /// One round, for a client process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +43,9 @@ pub struct RoundSpec {
     /// Pace as tools do that omit waiting: see [`Pacing::is_broken`].
     #[serde(default)]
     pub break_pacer: bool,
+    /// Make the wire pass with so many calls of each method, and no timed calls.
+    #[serde(default)]
+    pub wire_calls: Option<u32>,
 }
 
 /// Why a client has no result.
@@ -84,6 +89,20 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
     };
     let generator = Arc::new(Generator::new(&spec.workload));
     let payload_bytes = Arc::new(load::payload_bytes(&generator, service.methods.len()));
+    if let Some(calls) = spec.wire_calls {
+        let pass = Pass {
+            protocol: &protocol,
+            service: &service,
+            wiring: &wiring,
+            target: &target,
+            generator: &generator,
+            payload_bytes: &payload_bytes,
+            per_call: spec.load.connection_mode == ConnectionMode::PerCall,
+            timeout: Duration::from_nanos(spec.load.timeout_ns),
+            calls: calls.into(),
+        };
+        return Ok(RoundResult { wire_pass: Some(pass.run()), ..RoundResult::default() });
+    }
     // On one core a spin takes the time from the server.
     let spin_ns = if spec.placement == Placement::Shared && !is_null { 0 } else { load::SPIN_NS };
     let drive = Drive {

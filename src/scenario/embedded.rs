@@ -13,7 +13,9 @@ pub struct Embedded {
 pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "seed", text: include_str!("../../scenarios/seed.toml") },
     Embedded { name: "quick", text: include_str!("../../scenarios/quick.toml") },
+    Embedded { name: "idle-gap", text: include_str!("../../scenarios/idle-gap.toml") },
     Embedded { name: "streams", text: include_str!("../../scenarios/streams.toml") },
+    Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
 ];
 
 /// Finds a shipped scenario by name.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::CheckGates;
 use super::duration::parse_duration_ns;
 use crate::rpc::named_choice;
 
@@ -16,6 +17,9 @@ pub struct Gates {
     pub errors: ErrorBudget,
     /// What an inconclusive check means.
     pub inconclusive: Inconclusive,
+    /// How `wirebench check` decides.
+    #[serde(default)]
+    pub check: CheckGates,
 }
 
 /// How many failed calls a round may have.

@@ -114,6 +114,12 @@ impl Generator {
         PlannedCall { method, variant }
     }
 
+    /// How many methods the mix calls.
+    #[must_use]
+    pub fn mixed_methods(&self) -> usize {
+        self.order.methods()
+    }
+
     /// How many argument lists a method has; at least 1 for a method that exists.
     #[must_use]
     pub fn variants(&self, method: usize) -> usize {
@@ -166,5 +172,18 @@ impl Order {
             })
             .collect();
         Self { ends, total, sequence }
+    }
+
+    /// How many methods have a share.
+    fn methods(&self) -> usize {
+        let mut before = 0;
+        let mut methods: Vec<usize> = Vec::new();
+        for (end, method) in &self.ends {
+            if *end > before && !methods.contains(method) {
+                methods.push(*method);
+            }
+            before = *end;
+        }
+        methods.len()
     }
 }

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement};
+pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement, ThinkTime};
 
 /// How calls are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// Closed or open.
     pub model: LoadModel,
+    /// How long a slot of a closed loop waits between an answer and its next call; `None` for not at all.
+    pub think_time: Option<ThinkTime>,
     /// How many connections; `None` to follow from the load ([`Load::links`]).
     pub connections: Option<u32>,
     /// How many calls in flight per connection; `None` to follow from the load ([`Load::links`]).
@@ -33,6 +35,8 @@ pub struct Load {
     pub client_threads: u32,
     /// The threads of our own servers.
     pub server_threads: u32,
+    /// How many calls of each method are made once more, untimed, to count bytes; 0 for none.
+    pub wire_calls: u32,
 }
 
 /// When calls are due.
@@ -100,6 +104,12 @@ const OPEN_CONNECTIONS: u32 = 64;
 const OPEN_IN_FLIGHT: u32 = 100;
 
 impl Load {
+    /// The think time, where anybody ever thinks.
+    #[must_use]
+    pub fn thinks(&self) -> Option<ThinkTime> {
+        self.think_time.filter(|think| !think.is_zero())
+    }
+
     /// The connections that this load needs over a protocol that allows `max_in_flight` calls at
     /// once on one connection (1 for HTTP/1).
     ///
@@ -190,6 +200,7 @@ mod tests {
     fn load(model: LoadModel) -> Load {
         Load {
             model,
+            think_time: None,
             connections: None,
             in_flight: None,
             connection_mode: ConnectionMode::Persistent,
@@ -202,6 +213,7 @@ mod tests {
             timeout_ns: 1,
             client_threads: 1,
             server_threads: 1,
+            wire_calls: 0,
         }
     }
 

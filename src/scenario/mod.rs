@@ -10,6 +10,7 @@
 //! gates `analysis`'s.
 
 mod backend;
+mod check;
 mod duration;
 pub mod embedded;
 mod error;
@@ -32,11 +33,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use backend::{Backend, BackendKind, Compression, Hosting, Listen, ProtoFiles, ServerUrl};
+pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
 pub use generate::{Generator, PlannedCall};
-pub use load::{Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement};
+pub use load::{
+    Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement, ThinkTime,
+};
 pub use method::{Expect, MethodSpec, Mix, Returns, Workload};
 pub use overrides::{OverrideError, Overrides};
 pub use redact::without_secrets;

@@ -1,6 +1,8 @@
 //! What the command line replaces in a scenario. The rules are those of the file.
 
-use super::{Amount, Arrivals, Catalogue, LinkError, LoadModel, LoadPoint, Mix, Placement, Scenario};
+use super::{
+    Amount, Arrivals, Catalogue, LinkError, LoadModel, LoadPoint, Mix, Placement, Scenario, ThinkTime,
+};
 
 /// Values that replace those of the file; `None` keeps them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -15,12 +17,17 @@ pub struct Overrides {
     pub warmup: Option<Amount>,
     /// `--concurrency`; makes the load closed and replaces a sweep of concurrencies or rates.
     pub concurrency: Option<u32>,
-    /// `--rate`, in calls per second; makes the load open and replaces a sweep of either.
+    /// `--rate`, in calls per second; makes the load open, replaces a sweep of either, and takes away
+    /// think times.
     pub rate_per_s: Option<f64>,
+    /// `--think-time`, in nanoseconds; replaces a sweep of think times.
+    pub think_time_ns: Option<u64>,
     /// `--placement`; replaces a sweep of placements.
     pub placement: Option<Placement>,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// `--no-wire-pass`.
+    pub no_wire_pass: bool,
 }
 
 /// An override that the scenario does not allow.
@@ -78,8 +85,18 @@ impl Scenario {
                 LoadModel::Closed { .. } => Arrivals::Constant,
             };
             self.load.model = LoadModel::Open { rate_per_s, arrivals };
+            self.load.think_time = None;
+            self.sweep.think_time_ns.clear();
             self.sweep.concurrency.clear();
             self.sweep.rate_per_s.clear();
+        }
+        if let Some(ns) = overrides.think_time_ns {
+            if matches!(self.load.model, LoadModel::Open { .. }) {
+                let why = "an open load has no think time: its schedule says when calls are due";
+                return Err(refuse("--think-time", why));
+            }
+            self.load.think_time = Some(ThinkTime::FixedNs(ns));
+            self.sweep.think_time_ns.clear();
         }
         self.override_lengths(overrides)?;
         if let Some(placement) = overrides.placement {
@@ -87,6 +104,9 @@ impl Scenario {
             self.sweep.placement.clear();
         }
         self.seed = overrides.seed.unwrap_or(self.seed);
+        if overrides.no_wire_pass {
+            self.load.wire_calls = 0;
+        }
         let flag = if overrides.rate_per_s.is_some() { "--rate" } else { "--concurrency" };
         match self.first_bad_link(catalogue) {
             Some((_, backend, error)) => Err(refuse(flag, format!("{error} (back end {backend})"))),

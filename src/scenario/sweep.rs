@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionMode, Idle, Load, LoadModel, Placement};
+use super::{ConnectionMode, Idle, Load, LoadModel, Placement, ThinkTime, format_duration_ns};
 
 /// The lists of `[sweep]`; an empty list sweeps nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Sweep {
     pub placement: Vec<Placement>,
     /// What idle threads do.
     pub idle: Vec<Idle>,
+    /// Think times of a closed load, in nanoseconds.
+    pub think_time_ns: Vec<u64>,
     /// Sizes of text and bytes in parameters, in bytes.
     pub payload: Vec<u64>,
 }
@@ -48,6 +50,7 @@ impl Sweep {
             self.connection_mode.len(),
             self.placement.len(),
             self.idle.len(),
+            self.think_time_ns.len(),
             self.payload.len(),
         ];
         lists.into_iter().fold(1, |product, values| product.saturating_mul(values.max(1)))
@@ -80,8 +83,21 @@ impl Sweep {
             point.load.placement = Some(*placement);
         });
         expand(&mut points, "idle", &self.idle, |point, idle| point.load.idle = *idle);
+        let thinking: Vec<Duration> = self.think_time_ns.iter().map(|ns| Duration(*ns)).collect();
+        expand(&mut points, "think_time", &thinking, |point, Duration(ns)| {
+            point.load.think_time = Some(ThinkTime::FixedNs(*ns));
+        });
         expand(&mut points, "payload", &self.payload, |point, bytes| point.payload_bytes = Some(*bytes));
         points
+    }
+}
+
+/// A time as scenarios write it.
+struct Duration(u64);
+
+impl std::fmt::Display for Duration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 == 0 { f.write_str("0s") } else { f.write_str(&format_duration_ns(self.0)) }
     }
 }
 

@@ -19,6 +19,7 @@ mod http1;
 mod http2;
 mod listener;
 mod null;
+mod relay;
 mod socket;
 mod tcp;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod work_timer;
 mod zmq;
 
 pub use connector::Opening;
+pub use relay::{Crossed, Relay};
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -85,6 +87,9 @@ pub struct Wiring {
     /// Requests are packed by gzip where that makes them smaller, and packed replies asked for, by
     /// transports that compress. A server packs its replies for clients that do so. Client only.
     pub gzip: bool,
+    /// The address that HTTP is told as the host, where it is not the one that is connected to: through
+    /// a relay the bytes must be those of the server's own address. Client only.
+    pub named_address: Option<String>,
 }
 
 impl Wiring {
@@ -93,6 +98,18 @@ impl Wiring {
     pub fn with_timeout(mut self: Arc<Self>, timeout_ns: u64) -> Arc<Self> {
         Arc::make_mut(&mut self).timeout_ns = Some(timeout_ns);
         self
+    }
+
+    /// The wiring for a connection through a relay to the server at `address`.
+    #[must_use]
+    pub fn naming(mut self: Arc<Self>, address: &str) -> Arc<Self> {
+        Arc::make_mut(&mut self).named_address = Some(address.to_owned());
+        self
+    }
+
+    /// The host that HTTP is told on a connection to `target`.
+    pub(crate) fn authority<'a>(&'a self, target: &'a str) -> &'a str {
+        socket::authority(self.named_address.as_deref().unwrap_or(target))
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn wiring() -> Wiring {
         request_streams: Vec::new(),
         timeout_ns: None,
         gzip: false,
+        named_address: None,
     }
 }
 

@@ -157,9 +157,9 @@ fn cell_at(fake: &Fake, point: &str, load: &LoadRecord) -> (CellResult, CellHist
         .collect();
     let cell = cell_from_rounds(describe(fake, point, load), &inputs, &Limits::default());
     let mut histograms = CellHistograms::default();
-    for result in &results {
+    for (round, result) in results.iter().enumerate() {
         let intervals = read(&result.hlog).expect("the log was just written");
-        histograms.add(&intervals).expect("counts are small");
+        histograms.add_round(round, &intervals).expect("counts are small");
     }
     (cell, histograms)
 }
@@ -297,6 +297,7 @@ fn made_by_hand() -> (RunResult, Histograms) {
         gates,
         notes: Vec::new(),
         selftest: None,
+        curves: wirebench::analysis::curves(&cells),
         cells,
     };
     (run, histograms)

@@ -32,6 +32,7 @@ fn run(rounds: Vec<RoundRecord>) -> RunResult {
         gates: Vec::new(),
         notes: Vec::new(),
         selftest: None,
+        curves: Vec::new(),
         cells: vec![CellResult {
             backend: "grpc".into(),
             point: String::new(),

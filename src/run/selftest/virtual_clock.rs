@@ -68,7 +68,7 @@ impl World {
 
     fn answer(&mut self, done_ns: u64, (due_ns, ready_ns, start_ns): Moments) {
         self.in_flight -= 1;
-        self.source.completed();
+        self.source.completed(done_ns);
         self.recorder.record(&Sample { method: 0, due_ns, ready_ns, start_ns, first_item_ns: None, done_ns });
         self.sample_ns.push(done_ns - due_ns);
         self.start_what_can(done_ns);

@@ -1,12 +1,8 @@
-//! Reads `[backends]` and `[gates]`.
+//! Reads `[backends]`.
 
 use super::node::{Node, Read, Section};
 use super::words::{closest, join, quote};
-use crate::scenario::gate::{GRAMMAR, parse_gate, parse_percent};
-use crate::scenario::{
-    Backend, BackendKind, Catalogue, Compression, ErrorBudget, Gates, Hosting, Inconclusive, Listen,
-    ProtoFiles, ServerUrl,
-};
+use crate::scenario::{Backend, BackendKind, Catalogue, Compression, Hosting, Listen, ProtoFiles, ServerUrl};
 
 /// What a command may leave open.
 const PLACEHOLDERS: [&str; 3] = ["python", "host", "port"];
@@ -214,36 +210,4 @@ fn check_placeholders(node: &Node<'_>, word: &str) -> Read<()> {
         }
     }
     Ok(())
-}
-
-/// Reads the gates.
-pub(super) fn read_gates(node: Option<&Node<'_>>) -> Read<Gates> {
-    let Some(node) = node else { return Ok(Gates::default()) };
-    let section = node.section()?;
-    let mut slo = Vec::new();
-    if let Some(node) = section.get("slo") {
-        for item in node.items()? {
-            let text = item.text()?;
-            let gate = parse_gate(text)
-                .map_err(|why| item.problem(format!("{}: {why}", quote(text))).with_help(GRAMMAR))?;
-            slo.push(gate);
-        }
-    }
-    let inconclusive = section.get("inconclusive").map(Node::choice).transpose()?;
-    Ok(Gates {
-        slo,
-        errors: section.get("errors").map_or(Ok(ErrorBudget::default()), read_budget)?,
-        inconclusive: inconclusive.and_then(Inconclusive::from_name).unwrap_or_default(),
-    })
-}
-
-fn read_budget(node: &Node<'_>) -> Read<ErrorBudget> {
-    if !node.is_text() {
-        return Ok(ErrorBudget::Calls(node.unsigned()?));
-    }
-    let text = node.text()?;
-    let Some(percent) = text.trim().strip_suffix('%') else {
-        return Err(node.problem("expected a number of calls, or a share as \"1%\""));
-    };
-    parse_percent(percent).map(ErrorBudget::Share).map_err(|why| node.problem(why))
 }

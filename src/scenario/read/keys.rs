@@ -1,7 +1,9 @@
 //! Every key of a scenario file: the one table from which the reader and the JSON Schema both take
 //! what is allowed, so that they cannot disagree.
 
-use super::method_keys::METHOD;
+use super::method_keys::{DELAY, METHOD};
+use super::shape_keys::THINK_TIME;
+use crate::scenario::check::BytesGate;
 use crate::scenario::duration::MOST_NS;
 use crate::scenario::gate::Inconclusive;
 use crate::scenario::load::{Arrivals, ConnectionMode, Idle, Placement};
@@ -161,6 +163,11 @@ static LOAD: Keys = table(
     &[
         optional("closed", Kind::Table(&CLOSED), "A fixed number of calls in flight. The default, with one."),
         optional("open", Kind::Table(&OPEN), "Calls become due on a schedule, whatever the server does."),
+        optional(
+            "think_time",
+            THINK_TIME,
+            "Closed only: how long a slot waits between an answer and its next call: a duration or a distribution. Default 0s.",
+        ),
         optional("connections", CONNECTIONS, "How many connections. Default: as the load needs."),
         optional("in_flight", IN_FLIGHT, "Calls in flight per connection. Default: as the load needs."),
         optional(
@@ -198,6 +205,11 @@ static LOAD: Keys = table(
         ),
         optional("client_threads", THREADS, "The client's threads. Default 1."),
         optional("server_threads", THREADS, "The threads of our own servers. Default 1."),
+        optional(
+            "wire_calls",
+            Kind::Integer { min: 0, max: 100_000 },
+            "Calls of each method that are made once more, untimed, to count bytes. Default 100; 0 for none.",
+        ),
     ],
 );
 
@@ -251,6 +263,11 @@ static SWEEP: Keys = table(
             "What idle threads do.",
         ),
         optional(
+            "think_time",
+            Kind::List { of: &DELAY, least: 1, most: MOST_LISTED },
+            "Gaps between an answer and a slot's next call; closed only.",
+        ),
+        optional(
             "payload",
             Kind::List { of: &Kind::Integer { min: 0, max: LONGEST_CONTENT }, least: 1, most: MOST_LISTED },
             "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow).",
@@ -276,8 +293,57 @@ static GATES: Keys = table(
             Kind::Choice(Inconclusive::NAMES),
             "What an inconclusive check means. Default \"pass\".",
         ),
+        optional(
+            "metrics",
+            Kind::List { of: &Kind::Text { most: 40 }, least: 1, most: 8 },
+            "What a check gates: rate, cpu, and p50 to p99 of response or service. Default: as the load needs.",
+        ),
+        optional(
+            "noise_margin",
+            PERCENTAGE,
+            "Check: what is worse by no more than this is not worse. Default \"2%\".",
+        ),
+        optional("limit", PERCENTAGE, "Check: what is worse by this or more must not pass. Default \"10%\"."),
+        optional("floor", Kind::Table(&FLOOR), "Check: smaller differences than these are none."),
+        optional(
+            "alpha",
+            Kind::Number { min: 0.000_1, max: 0.5 },
+            "Check: how often identical builds may be called a regression. Default 0.05.",
+        ),
+        optional(
+            "rounds",
+            Kind::Integer { min: 1, max: 500 },
+            "Check: pairs of rounds. Default: as many as the budget allows.",
+        ),
+        optional(
+            "budget",
+            Kind::Duration { min_ns: 1_000_000_000 },
+            "Check: how long it may measure. Default 60s.",
+        ),
+        optional(
+            "round",
+            Kind::Duration { min_ns: 50_000_000 },
+            "Check: how long a round measures. Default 500ms, or what the metrics need.",
+        ),
+        optional("early_stop", Kind::Bool, "Check: whether it may end at an early look. Default true."),
+        optional(
+            "bytes",
+            Kind::Choice(BytesGate::NAMES),
+            "Check: whether more encoded bytes fail: with the same codec (default), always (\"gate\") or never (\"show\").",
+        ),
     ],
 );
+
+static FLOOR: Keys = table(
+    "floor",
+    &[
+        optional("time", Kind::Duration { min_ns: 0 }, "Of times. Default 500ns."),
+        optional("cpu", Kind::Duration { min_ns: 0 }, "Of processor time per call. Default 200ns."),
+    ],
+);
+
+/// A share as `"10%"`.
+const PERCENTAGE: Kind = Kind::Text { most: 20 };
 
 static BACKEND: Keys = table(
     "backend",

@@ -1,15 +1,16 @@
 //! Reads `[load]` and `[sweep]`.
 
-use super::methods::check_size;
-use super::node::{Node, Read, Section};
+use super::methods::{check_size, read_range_ns};
+use super::node::{Node, Problem, Read, Section};
 use crate::scenario::{
-    Amount, Arrivals, ConnectionMode, Idle, Load, LoadModel, MethodSpec, Mix, Placement, Sweep,
+    Amount, Arrivals, ConnectionMode, Idle, Load, LoadModel, MethodSpec, Mix, Placement, Sweep, ThinkTime,
 };
 
 const DEFAULT_DURATION_NS: u64 = 10_000_000_000;
 const DEFAULT_WARMUP_NS: u64 = 500_000_000;
 const DEFAULT_TIMEOUT_NS: u64 = 5_000_000_000;
 const DEFAULT_ROUNDS: u32 = 3;
+const DEFAULT_WIRE_CALLS: u32 = 100;
 
 /// Reads the load. A sequence decides the model and the number of calls.
 pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mix: &Mix) -> Read<Load> {
@@ -23,6 +24,10 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
         (Some(open), _) => read_open(open, sweep)?,
         (None, closed) => read_closed(closed, sweep)?,
     };
+    let think_time = get("think_time").map(read_think_time).transpose()?;
+    if let (LoadModel::Open { .. }, Some(node)) = (model, get("think_time")) {
+        return Err(think_in_an_open_load(node));
+    }
     let length = match (get("calls"), get("duration")) {
         (Some(calls), _) => Amount::Calls(calls.unsigned()?),
         (None, Some(duration)) => Amount::DurationNs(duration.duration_ns()?),
@@ -40,6 +45,7 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
     let choice = |name: &str| get(name).map(Node::choice).transpose();
     Ok(Load {
         model,
+        think_time,
         connections: small("connections")?,
         in_flight: small("in_flight")?,
         connection_mode: choice("connection_mode")?
@@ -54,6 +60,7 @@ pub(super) fn read_load(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>, mi
         timeout_ns: duration("timeout")?.unwrap_or(DEFAULT_TIMEOUT_NS),
         client_threads: small("client_threads")?.unwrap_or(1),
         server_threads: small("server_threads")?.unwrap_or(1),
+        wire_calls: small("wire_calls")?.unwrap_or(DEFAULT_WIRE_CALLS),
     })
 }
 
@@ -97,6 +104,27 @@ fn read_closed(node: Option<&Node<'_>>, sweep: Option<&Section<'_>>) -> Read<Loa
     Ok(LoadModel::Closed { concurrency: concurrency.unwrap_or(1) })
 }
 
+fn think_in_an_open_load(node: &Node<'_>) -> Problem {
+    node.name_problem("an open load has no think time: its schedule says when calls are due")
+        .with_help("remove the key, or give [load] closed instead of open")
+}
+
+fn read_think_time(node: &Node<'_>) -> Read<ThinkTime> {
+    if !node.is_table() {
+        return Ok(ThinkTime::FixedNs(node.duration_ns()?));
+    }
+    let section = node.section()?;
+    let first = section.first()?;
+    Ok(match first.name {
+        "fixed" => ThinkTime::FixedNs(first.duration_ns()?),
+        "exponential" => ThinkTime::ExponentialNs(first.duration_ns()?),
+        _ => {
+            let (min_ns, max_ns) = read_range_ns(first)?;
+            ThinkTime::UniformNs(min_ns, max_ns)
+        }
+    })
+}
+
 fn read_warmup(node: &Node<'_>) -> Read<Amount> {
     if node.is_table() {
         return Ok(Amount::Calls(node.section()?.need("calls")?.unsigned()?));
@@ -131,7 +159,7 @@ fn check_sequence(load: Option<&Section<'_>>, sweep: Option<&Section<'_>>, model
 }
 
 /// Reads the sweep.
-pub(super) fn read_sweep(section: Option<&Section<'_>>, methods: &[MethodSpec]) -> Read<Sweep> {
+pub(super) fn read_sweep(section: Option<&Section<'_>>, load: &Load, methods: &[MethodSpec]) -> Read<Sweep> {
     let Some(section) = section else { return Ok(Sweep::default()) };
     if let Some(node) = section.get("payload")
         && !methods.iter().any(|method| method.params.iter().any(|(_, shape)| shape.has_payload()))
@@ -139,6 +167,9 @@ pub(super) fn read_sweep(section: Option<&Section<'_>>, methods: &[MethodSpec]) 
         return Err(node
             .name_problem("there is nothing to size")
             .with_help("give a text or bytes parameter a `length`; that is what payload replaces"));
+    }
+    if let (LoadModel::Open { .. }, Some(node)) = (load.model, section.get("think_time")) {
+        return Err(think_in_an_open_load(node));
     }
     let payload = |node: &Node<'_>| {
         let bytes = node.unsigned()?;
@@ -159,6 +190,7 @@ pub(super) fn read_sweep(section: Option<&Section<'_>>, methods: &[MethodSpec]) 
         connection_mode: modes.iter().filter_map(|name| ConnectionMode::from_name(name)).collect(),
         placement: placements.iter().filter_map(|name| Placement::from_name(name)).collect(),
         idle: idle.iter().filter_map(|name| Idle::from_name(name)).collect(),
+        think_time_ns: list(section, "think_time", Node::duration_ns)?,
         payload: list(section, "payload", payload)?,
     })
 }

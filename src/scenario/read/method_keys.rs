@@ -7,7 +7,7 @@ use crate::scenario::Expect;
 
 const ANY_INTEGER: Kind = Kind::Integer { min: i64::MIN, max: i64::MAX };
 const FINITE: Kind = Kind::Number { min: f64::MIN, max: f64::MAX };
-const DELAY: Kind = Kind::Duration { min_ns: 0 };
+pub(super) const DELAY: Kind = Kind::Duration { min_ns: 0 };
 
 /// The most items of a list.
 const MOST_ITEMS: i64 = 1_000_000;
@@ -65,7 +65,7 @@ static SERVICE_TIME: Keys = table(
     ],
 );
 
-static UNIFORM: Keys =
+pub(super) static UNIFORM: Keys =
     table("uniform", &[required("min", DELAY, "The least."), required("max", DELAY, "The most.")]);
 
 static BIMODAL: Keys = table(

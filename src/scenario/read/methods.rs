@@ -148,7 +148,8 @@ fn read_hold(section: &Section<'_>) -> Read<Option<Hold>> {
         return Ok(Some(Hold::Exponential(node.duration_ns()?)));
     }
     if let Some(node) = section.get("uniform") {
-        return read_uniform(node).map(Some);
+        let (min_ns, max_ns) = read_range_ns(node)?;
+        return Ok(Some(Hold::Uniform(min_ns, max_ns)));
     }
     let Some(node) = section.get("bimodal") else { return Ok(None) };
     let bimodal = node.section()?;
@@ -159,7 +160,8 @@ fn read_hold(section: &Section<'_>) -> Read<Option<Hold>> {
     }))
 }
 
-fn read_uniform(node: &Node<'_>) -> Read<Hold> {
+/// Two times, as `[MIN, MAX]` or `{ min, max }`.
+pub(super) fn read_range_ns(node: &Node<'_>) -> Read<(u64, u64)> {
     let (min, max) = if node.is_list() {
         let items = node.items()?;
         match &items[..] {
@@ -170,7 +172,7 @@ fn read_uniform(node: &Node<'_>) -> Read<Hold> {
         let section = node.section()?;
         (section.need("min")?.duration_ns()?, section.need("max")?.duration_ns()?)
     };
-    if min > max { Err(min_beyond_max(node)) } else { Ok(Hold::Uniform(min, max)) }
+    if min > max { Err(min_beyond_max(node)) } else { Ok((min, max)) }
 }
 
 fn read_stall(node: &Node<'_>) -> Read<Stall> {

@@ -2,6 +2,7 @@
 //! exact place of its key and words of its own.
 
 mod backends;
+mod gates;
 pub(super) mod keys;
 mod kind;
 mod load;
@@ -9,6 +10,7 @@ mod method_keys;
 mod methods;
 mod node;
 mod samples;
+mod shape_keys;
 mod shapes;
 mod words;
 
@@ -150,7 +152,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
     let mix = methods::read_mix(root.get("mix"), &methods)?;
     let sweep_section = root.get("sweep").map(Node::section).transpose()?;
     let load = load::read_load(root.get("load"), sweep_section.as_ref(), &mix)?;
-    let sweep = load::read_sweep(sweep_section.as_ref(), &methods)?;
+    let sweep = load::read_sweep(sweep_section.as_ref(), &load, &methods)?;
     let scenario = Scenario {
         name: name.to_owned(),
         file_stem: super::names::file_stem(name),
@@ -161,7 +163,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
         mix,
         load,
         sweep,
-        gates: backends::read_gates(root.get("gates"))?,
+        gates: gates::read_gates(root.get("gates"))?,
         backends: backends::read_backends(root.need("backends")?, catalogue)?,
         text: text.to_owned(),
         file: file.to_owned(),

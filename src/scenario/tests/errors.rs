@@ -3,7 +3,7 @@
 use super::*;
 
 /// What a scenario needs at least, so that a row holds only what it is about. Rows are put before it.
-const REST: &str = "[methods.m]\n[backends.b]\nprotocol = \"grpc\"\n";
+pub(super) const REST: &str = "[methods.m]\n[backends.b]\nprotocol = \"grpc\"\n";
 
 fn error(text: &str) -> ScenarioError {
     match Scenario::parse("test.toml", text, &Fixed) {
@@ -13,7 +13,7 @@ fn error(text: &str) -> ScenarioError {
 }
 
 /// Checks rows of (text, line:column, part of the message or the help).
-fn check(rows: &[(&str, &str, &str)], prefix: &str, suffix: &str) {
+pub(super) fn check(rows: &[(&str, &str, &str)], prefix: &str, suffix: &str) {
     let mut failures = String::new();
     for (text, place, fragment) in rows {
         let error = error(&format!("{prefix}{text}\n{suffix}"));
@@ -305,7 +305,22 @@ fn gates() {
             ("errors = \"5\"", "3:1", "a share as \"1%\""),
             ("errors = \"500%\"", "3:1", "at most 100"),
             ("inconclusive = \"maybe\"", "3:1", "\"pass\" or \"fail\""),
-            ("metrics = []", "3:1", "allowed: slo, errors, inconclusive"),
+            ("metric = []", "3:1", "did you mean `metrics`? allowed: slo, errors, inconclusive"),
+            ("metrics = []", "3:1", "a list of 1 to 8 items"),
+            ("metrics = [\"p98\"]", "3:12", "allowed: rate, cpu, and p50"),
+            ("metrics = [\"cpu\", \"p999\"]", "3:19", "never gated"),
+            ("metrics = [\"p50\", \"response p50\"]", "3:19", "in the list twice"),
+            ("limit = 0.1", "3:1", "expected a text"),
+            ("limit = \"0.1\"", "3:1", "as \"10%\""),
+            ("limit = \"101%\"", "3:1", "at most 100"),
+            ("limit = \"2%\"", "3:1", "must be above the noise margin"),
+            ("noise_margin = \"12%\"", "3:1", "must be above the noise margin"),
+            ("alpha = 0.6", "3:1", "a number from 0.0001 to 0.5"),
+            ("rounds = 0", "3:1", "a whole number from 1 to 500"),
+            ("budget = \"10ms\"", "3:1", "at least 1s"),
+            ("round = \"1ms\"", "3:1", "at least 50ms"),
+            ("floor = { tine = \"1us\" }", "3:11", "did you mean `time`?"),
+            ("bytes = \"exact\"", "3:1", "\"same-codec\" or \"gate\" or \"show\""),
         ],
         "name = \"x\"\n[gates]\n",
         REST,

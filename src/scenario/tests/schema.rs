@@ -145,6 +145,7 @@ idle = "spin"
 write_batch = 16
 timeout = "5s"
 client_threads = 2
+wire_calls = 20
 server_threads = 2
 [sweep]
 rate_per_s = [1, 2.5]
@@ -158,6 +159,16 @@ payload = [0, 1024]
 slo = ["p99 <= 5ms", "errors == 0"]
 errors = "1%"
 inconclusive = "fail"
+metrics = ["service p50", "p99", "rate", "cpu"]
+noise_margin = "1.5%"
+limit = "5%"
+floor = { time = "1us", cpu = "0ns" }
+alpha = 0.01
+rounds = 40
+budget = "2m"
+round = "1s"
+early_stop = false
+bytes = "show"
 [backends.a]
 protocol = "xmlrpc"
 hosting = "subprocess"
@@ -197,8 +208,10 @@ name = "a sweep"
 [methods.a]
 [load]
 calls = 5
+think_time = { uniform = ["1ms", "2ms"] }
 [sweep]
 concurrency = [1, 8]
+think_time = ["0s", "1ms"]
 [backends.a]
 protocol = "null"
 "#,
@@ -253,6 +266,9 @@ fn what_the_schema_refuses_the_reader_refuses() {
         ("duration = \"1.5s\"", "duration = \"1.5\""),
         ("payload = [0, 1024]", "payload = []"),
         ("optional = true", "optional = 1"),
+        ("alpha = 0.01", "alpha = 0.9"),
+        ("rounds = 40", "rounds = 501"),
+        ("bytes = \"show\"", "bytes = true"),
     ] {
         let bad = good.replacen(from, to, 1);
         assert_ne!(bad, good, "{from}");

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::response::Reader;
 use crate::transport::gzip;
-use crate::transport::socket::{Socket, authority};
+use crate::transport::socket::Socket;
 use crate::transport::{
     Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring,
 };
@@ -43,8 +43,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(stream: Socket, opening: Opening, target: &str, wiring: &Wiring) -> Self {
-        let host = authority(target);
         let accepted = if wiring.gzip { "Accept-Encoding: gzip\r\n" } else { "" };
+        let host = wiring.authority(target);
         let constant = |path: &String| {
             format!(
                 "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wirebench\r\n{accepted}Content-Type: {}\r\nContent-Length: ",

@@ -18,7 +18,7 @@ use super::{DATA_FRAME_BUDGET, MAX_HEADER_LIST_BYTES, ROUNDS_PER_POLL};
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
-use crate::transport::socket::{Socket, authority};
+use crate::transport::socket::Socket;
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError, Wiring};
 
 pub(super) struct Client {
@@ -73,8 +73,9 @@ impl Client {
     ) -> Result<Self, TransportError> {
         let uri = |path: &String| {
             let path = PathAndQuery::try_from(path.as_str());
-            let parts = path
-                .map(|path| Uri::builder().scheme("http").authority(authority(target)).path_and_query(path));
+            let parts = path.map(|path| {
+                Uri::builder().scheme("http").authority(wiring.authority(target)).path_and_query(path)
+            });
             let uri = parts.map_err(http::Error::from).and_then(http::uri::Builder::build);
             uri.map_err(|error| TransportError::Refused {
                 reason: format!("no request can go there: {error}"),

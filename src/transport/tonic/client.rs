@@ -26,7 +26,7 @@ use super::codec::RawCodec;
 use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
-use crate::transport::socket::{Socket, authority};
+use crate::transport::socket::Socket;
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Status, Traffic, TransportError, Wiring};
 
 type Call = Pin<Box<dyn Future<Output = Result<(), Aborted>>>>;
@@ -88,7 +88,7 @@ impl Client {
         let paths = wiring.paths.iter().map(path).collect::<Result<_, _>>()?;
         let counters = Arc::<Counters>::default();
         let begun_ns = now_ns();
-        let channel = Endpoint::from_shared(format!("http://{}", authority(target)))
+        let channel = Endpoint::from_shared(format!("http://{}", wiring.authority(target)))
             .and_then(|endpoint| endpoint.user_agent("wirebench"))
             .map_err(failed)?
             .initial_stream_window_size(WINDOW_BYTES)

@@ -25,6 +25,7 @@ fn wiring(id_frame: bool) -> Arc<Wiring> {
         request_streams: Vec::new(),
         timeout_ns: None,
         gzip: false,
+        named_address: None,
     })
 }
 

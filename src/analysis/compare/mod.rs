@@ -1,0 +1,21 @@
+//! Is the candidate slower than the base? Statistics on pairs of rounds.
+//!
+//! The unit is the round, never the call: calls of one round share its luck. A round of the base and one
+//! of the candidate, made one after the other in an order decided by a coin, are a pair; from each pair
+//! and metric comes one number, the logarithm of the candidate's figure divided by the base's, turned so
+//! that positive is worse. [`Differences`] has the numbers of a metric and everything exact that follows
+//! from them; [`decide`] gives the verdicts over several metrics; [`plan_looks`] says when one may look;
+//! [`power`] says what can be found.
+//!
+//! Pure. It deliberately knows no scenario and no result: those are put together by `run`.
+
+mod decide;
+mod looks;
+mod paired;
+pub mod power;
+mod signed_rank;
+
+pub use decide::{Decided, Margins, Measured, Verdict, decide, is_settled};
+pub use looks::{Look, TooFewPairs, fewest_pairs, plan_looks};
+pub use paired::Differences;
+pub use signed_rank::SignedRank;

@@ -155,6 +155,11 @@ pub trait Transport: Debug + Send + Sync {
         false
     }
 
+    /// Whether one peer can end a server of it by what it sends: for networks of friends only.
+    fn trusts_peers(&self) -> bool {
+        false
+    }
+
     /// Opens a connection to `target`: `host:port`, or the path of a UNIX socket.
     fn connect<'a>(
         &'a self,

@@ -148,6 +148,18 @@ fn one_call(
 
 const LONG: Duration = Duration::from_secs(30);
 
+#[test]
+fn pythons_client_calls_our_servers_over_unix_sockets() {
+    let Some(python) = python() else { return };
+    let home = tempfile::TempDir::new().unwrap();
+    for (pair, protocol) in [(TO_OURS, "grpc"), (TO_TONIC, "grpc-tonic")] {
+        let path = home.path().join(protocol);
+        let path = path.to_str().unwrap();
+        let _server = Server::ours("grpc.toml", &["--protocol", protocol, "--listen", path]);
+        pair.script_proves(&python, "unix_client.py", &["grpc", path]);
+    }
+}
+
 fn our_client(pair: Pair, name: &str) {
     let Some(python) = python() else { return };
     let proto = Proto::printed();

@@ -213,6 +213,7 @@ fn round(protocol: &str, change: impl FnOnce(&mut Service)) -> RoundResult {
     let target = serve_in_process(serve, &[]).unwrap();
     let generator = Arc::new(Generator::new(&workload));
     let drive = Drive {
+        stages: None,
         wiring: protocol.wiring(&service, 16, 1).unwrap(),
         protocol,
         target,

@@ -100,7 +100,7 @@ proptest! {
         prop_assert_eq!(&call.params, &expected, "{}", document);
 
         let document = dxr::MethodCall { name: name.as_str().into(), params: expected }.to_xml().unwrap();
-        let incoming = Incoming { reply_to: REPLY_TO, path: Some("/RPC2"), body: document.as_bytes(), deadline_ns: None };
+        let incoming = Incoming { reply_to: REPLY_TO, path: Some("/RPC2"), body: document.as_bytes(), deadline_ns: None, key: None };
         let mut server = protocol.envelope.server(&context);
         let asked = server.open(incoming, 0, &mut Vec::new());
         let Asked::Call { method, arguments, .. } = asked else { panic!("{asked:?}") };
@@ -162,8 +162,13 @@ fn multicalls_mean_the_same_to_both() {
     let calls = vec![("add".to_owned(), (1, 2)), ("nope".to_owned(), (3, 4))];
     let params = vec![dxr::multicall::into_multicall_params(calls).unwrap()];
     let document = dxr::MethodCall { name: "system.multicall".into(), params }.to_xml().unwrap();
-    let incoming =
-        Incoming { reply_to: REPLY_TO, path: Some("/"), body: document.as_bytes(), deadline_ns: None };
+    let incoming = Incoming {
+        reply_to: REPLY_TO,
+        path: Some("/"),
+        body: document.as_bytes(),
+        deadline_ns: None,
+        key: None,
+    };
     let mut server = protocol.envelope.server(&context);
     let Asked::Several { parts, .. } = server.open(incoming, 0, &mut Vec::new()) else { panic!() };
     assert_eq!(parts.len(), 2);

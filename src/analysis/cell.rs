@@ -1,6 +1,7 @@
 //! From rounds to a cell.
 
 use super::figures::figures;
+use super::load_stages::load_stages;
 use super::units::count;
 use super::verdict::{Limits, round_reasons};
 use super::wire::add_wire;
@@ -44,7 +45,7 @@ pub struct RoundInput<'a> {
 
 struct Judged<'a> {
     result: Option<&'a RoundResult>,
-    intervals: Vec<Interval>,
+    intervals: &'a [Interval],
     record: RoundRecord,
 }
 
@@ -53,13 +54,39 @@ struct Judged<'a> {
 /// the valid rounds; where none is valid, from all of them, so that the row is not empty.
 #[must_use]
 pub fn cell_from_rounds(cell: CellDescription, rounds: &[RoundInput<'_>], limits: &Limits) -> CellResult {
+    let read: Vec<ReadRound<'_>> = rounds.iter().map(ReadRound::of).collect();
+    put_together(cell, &read, limits)
+}
+
+/// A round whose interval log is read.
+pub(super) struct ReadRound<'a> {
+    pub(super) order: u64,
+    pub(super) histograms: Option<String>,
+    pub(super) outcome: Result<(&'a RoundResult, Vec<Interval>), Reason>,
+}
+
+impl<'a> ReadRound<'a> {
+    fn of(round: &RoundInput<'a>) -> Self {
+        let outcome = round.outcome.clone().and_then(|result| match hlog::read(&result.hlog) {
+            Ok(intervals) => Ok((result, intervals)),
+            Err(error) => {
+                let detail = format!("the round's histograms cannot be read: {error}");
+                Err(Reason { kind: ReasonKind::Failed, detail })
+            }
+        });
+        Self { order: round.order, histograms: round.histograms.clone(), outcome }
+    }
+}
+
+/// [`cell_from_rounds`] of rounds that are read.
+pub(super) fn put_together(cell: CellDescription, rounds: &[ReadRound<'_>], limits: &Limits) -> CellResult {
     let judged: Vec<Judged<'_>> = rounds.iter().map(|round| judge(round, &cell.load, limits)).collect();
     let any_valid = judged.iter().any(|round| round.record.verdict.is_valid());
     let counted = || {
         judged
             .iter()
             .filter(|round| !any_valid || round.record.verdict.is_valid())
-            .filter_map(|round| Some((round.result?, &round.intervals)))
+            .filter_map(|round| Some((round.result?, round.intervals)))
     };
     let mut merged = CellHistograms::default();
     for (_, intervals) in counted() {
@@ -71,6 +98,7 @@ pub fn cell_from_rounds(cell: CellDescription, rounds: &[RoundInput<'_>], limits
     let wrong_answers =
         judged.iter().filter_map(|round| round.record.figures.wrong_answers).reduce(u64::saturating_add);
     figures.wrong_answers = wrong_answers;
+    figures.stages = load_stages(&cell.load, &results, limits);
     // Bytes are the same in every round, whether its times count or not.
     let passes = judged.iter().filter_map(|round| round.result?.wire_pass.as_ref());
     add_wire(&mut figures, passes);
@@ -93,10 +121,10 @@ pub fn cell_from_rounds(cell: CellDescription, rounds: &[RoundInput<'_>], limits
     }
 }
 
-fn judge<'a>(round: &RoundInput<'a>, load: &LoadRecord, limits: &Limits) -> Judged<'a> {
+fn judge<'a>(round: &'a ReadRound<'a>, load: &LoadRecord, limits: &Limits) -> Judged<'a> {
     let unmeasured = |reason: Reason| Judged {
         result: None,
-        intervals: Vec::new(),
+        intervals: &[],
         record: RoundRecord {
             order: round.order,
             started_at: None,
@@ -105,24 +133,18 @@ fn judge<'a>(round: &RoundInput<'a>, load: &LoadRecord, limits: &Limits) -> Judg
             figures: Figures::default(),
         },
     };
-    let result = match &round.outcome {
-        Ok(result) => *result,
+    let (result, intervals) = match &round.outcome {
+        Ok((result, intervals)) => (*result, intervals),
         Err(reason) => return unmeasured(reason.clone()),
     };
     let mut histograms = CellHistograms::default();
-    let read = hlog::read(&result.hlog).and_then(|intervals| {
-        histograms.add(&intervals)?;
-        Ok(intervals)
-    });
-    let intervals = match read {
-        Ok(intervals) => intervals,
-        Err(error) => {
-            let detail = format!("the round's histograms cannot be read: {error}");
-            return unmeasured(Reason { kind: ReasonKind::Failed, detail });
-        }
-    };
+    if let Err(error) = histograms.add(intervals) {
+        let detail = format!("the round's histograms cannot be added up: {error}");
+        return unmeasured(Reason { kind: ReasonKind::Failed, detail });
+    }
     let mut figures = figures(load.model, &[result], &histograms);
-    let verdict = Verdict::of(round_reasons(result, &figures, &intervals, load, limits));
+    figures.stages = load_stages(load, &[result], limits);
+    let verdict = Verdict::of(round_reasons(result, &figures, intervals, load, limits));
     if verdict.has(ReasonKind::Overloaded) {
         without_tail(&mut figures);
     }

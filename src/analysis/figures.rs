@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::quantiles::{QUANTILES, quantiles};
+use super::stages::{stages, stages_check};
 use crate::result::{
     BytesPerCall, CellHistograms, ContextSwitches, CpuPerCall, ErrorExample, Figures, Kind, LoadModel,
     MessageBytes, MethodCounts, MethodResult, OpeningTime, OpeningTotals, Quantiles, RoundResult, RssPeak,
-    Stages, Switches, hlog,
+    Switches,
 };
 use crate::rpc::ErrorClass;
 
@@ -72,6 +73,8 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         client_stopped_ns: largest(rounds, |round| round.client_stopped_ns),
         server_stopped_ns: largest(rounds, |round| round.server_stopped_ns),
         stages_ns: stages(rounds),
+        stages: Vec::new(),
+        stages_check: stages_check(rounds),
         methods,
     }
 }
@@ -233,23 +236,4 @@ fn methods(
         methods.insert(name.clone(), result);
     }
     methods
-}
-
-fn stages(rounds: &[&RoundResult]) -> Option<Stages> {
-    let mut merged = CellHistograms::default();
-    for log in rounds.iter().filter_map(|round| round.stages.as_ref()) {
-        // A damaged log of stages costs the stages, never the round.
-        merged.add(&hlog::read(&log.hlog).ok()?).ok()?;
-    }
-    let of = |stage: &str| merged.of(stage, Kind::Stage).map(quantiles);
-    let stages = Stages {
-        client_encode: of("client_encode"),
-        request_transport: of("request_transport"),
-        server_decode: of("server_decode"),
-        handler: of("handler"),
-        server_encode: of("server_encode"),
-        response_transport: of("response_transport"),
-        client_decode: of("client_decode"),
-    };
-    (stages != Stages::default()).then_some(stages)
 }

@@ -48,7 +48,7 @@ fn figure(metric: GateMetric, cell: &CellResult) -> Option<f64> {
     }
 }
 
-fn of_times(times: &Quantiles, figure: Figure) -> Option<f64> {
+pub(super) fn of_times(times: &Quantiles, figure: Figure) -> Option<f64> {
     let nanoseconds = match figure {
         Figure::Mean => return times.mean,
         Figure::Min => times.min,

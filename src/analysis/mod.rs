@@ -4,17 +4,21 @@
 //! `record`) and draws nothing (see `report`). What each verdict means is in `METHODOLOGY.md`.
 
 mod attribution;
+mod capacity;
 mod cell;
 pub mod compare;
 mod curves;
+mod explain;
 mod figures;
 mod gates;
 mod goals;
+mod load_stages;
 mod outcome;
 mod overload;
 mod quantiles;
 mod ranking;
 mod stability;
+mod stages;
 #[cfg(test)]
 pub(crate) mod testing;
 mod units;
@@ -25,8 +29,13 @@ pub use attribution::{
     Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
     PairParts, Shares, UNEXPLAINED, attribute,
 };
+pub use capacity::{Judged, Probe, Search, judge_probe};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
+pub use explain::{
+    BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
+    StageRow, explain, overview,
+};
 pub use figures::figures;
 pub use gates::evaluate_gates;
 pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answers};

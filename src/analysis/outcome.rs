@@ -1,6 +1,6 @@
 //! What a command's exit code says.
 
-use crate::result::{RunResult, Status};
+use crate::result::{Bound, RunResult, Status};
 
 /// How a command ended, from the one that is said first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ impl Outcome {
 }
 
 /// The outcome of a run: invalid where a cell is, or where a gate asks for a figure that was not
-/// measured; a regression where a gate is missed.
+/// measured; a regression where a gate is missed, or an objective is kept at no rate.
 #[must_use]
 pub fn outcome_of_run(run: &RunResult) -> Outcome {
     let cells = if run.verdict == Status::Valid && run.cells.iter().all(|cell| cell.verdict.is_valid()) {
@@ -51,7 +51,12 @@ pub fn outcome_of_run(run: &RunResult) -> Outcome {
         Some(false) => Outcome::Regression,
         None => Outcome::Invalid,
     });
-    Outcome::first(gates.chain([cells]))
+    // An objective that is kept at no rate is a gate that is not met.
+    let capacity = run.capacity.iter().map(|found| match found.bound {
+        Bound::None => Outcome::Regression,
+        Bound::Exact | Bound::AtLeast => Outcome::Good,
+    });
+    Outcome::first(gates.chain(capacity).chain([cells]))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::result::hlog::{Interval, Kind, SIGNIFICANT_DIGITS};
-use crate::result::{Figures, LoadRecord};
+use crate::result::{Figures, LoadRecord, LoadStage};
 use crate::result::{Idle, LoadModel, Placement, Reason, ReasonKind, RoundResult};
 
 use super::units::{duration_ns, rate_per_s};
@@ -100,11 +100,14 @@ pub(super) fn not_kept_up(
     if load.model != LoadModel::Open {
         return None;
     }
+    // In a ramp times grow with the load, and what counts is whether the calls were answered.
+    let is_ramp = load.stages.iter().any(LoadStage::is_ramp);
+    let growing = |kind| growth(intervals, kind).filter(|growth| !is_ramp && growth.is_endless());
     // Where a protocol has slots enough, calls do not wait for one but in the server.
     for (kind, what) in
         [(Kind::Wait, "calls waited for a free slot ever longer"), (Kind::Service, "calls took ever longer")]
     {
-        if let Some(growth) = growth(intervals, kind).filter(Growth::is_endless) {
+        if let Some(growth) = growing(kind) {
             return Some(Reason {
                 kind: ReasonKind::Overloaded,
                 detail: format!(

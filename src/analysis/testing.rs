@@ -1,7 +1,8 @@
 //! Cells made by hand from known parts, for tests of what takes them apart again.
 
 use crate::result::{
-    CellResult, Figures, LoadRecord, OURS, Placement, Quantiles, Reason, ReasonKind, RoundRecord, Verdict,
+    CellResult, Environment, Figures, LoadRecord, OURS, Placement, Quantiles, Reason, ReasonKind,
+    RoundRecord, RunResult, SCHEMA_VERSION, ScenarioRecord, Status, Verdict, Versions,
 };
 use crate::rpc::random::Random;
 
@@ -84,4 +85,25 @@ pub(crate) fn cells(made: &[Made<'_>], rounds: u64, noise: f64, seed: u64) -> Ve
 /// A verdict that does not count.
 pub(crate) fn invalid() -> Verdict {
     Verdict::of(vec![Reason { kind: ReasonKind::Unstable, detail: "the median moved".into() }])
+}
+
+/// A run of these cells.
+pub(crate) fn run_of(cells: Vec<CellResult>) -> RunResult {
+    RunResult {
+        schema_version: SCHEMA_VERSION,
+        wirebench: Versions::default(),
+        started_at: "2023-11-14T22:13:20.000Z".into(),
+        seed: 42,
+        scenario: ScenarioRecord { name: "by hand".into(), ..ScenarioRecord::default() },
+        environment: Environment::default(),
+        verdict: Status::Valid,
+        interrupted: false,
+        skipped: Vec::new(),
+        gates: Vec::new(),
+        notes: Vec::new(),
+        selftest: None,
+        capacity: Vec::new(),
+        curves: Vec::new(),
+        cells,
+    }
 }

@@ -1,10 +1,11 @@
 //! Why a round does not count. The rules are those of `METHODOLOGY.md`, "Validity of a round".
 
+use super::load_stages;
 use super::overload::{not_kept_up, saturated_client};
 use super::stability::unstable;
 use super::units::{count, duration_ns};
 use crate::result::hlog::Interval;
-use crate::result::{Figures, LoadModel, LoadRecord, Reason, ReasonKind, RoundResult};
+use crate::result::{Figures, LoadModel, LoadRecord, LoadStage, Reason, ReasonKind, RoundResult};
 use crate::scenario::ErrorBudget;
 
 /// The generator may lag by this much at p99 before its figures are doubted.
@@ -37,19 +38,22 @@ pub fn round_reasons(
         errors(round, limits),
         client_stopped(round),
         lagging(figures, load),
-        not_kept_up(round, figures, intervals, load),
+        // The load of a round with stages is not one: each stage is judged by itself.
+        figures.stages.is_empty().then(|| not_kept_up(round, figures, intervals, load)).flatten(),
         saturated_client(round, load),
         nothing_answered(round),
         gave_up(round),
     ]
     .into_iter()
     .flatten()
+    .chain(load_stages::reasons(&figures.stages))
     .collect();
     // A growing queue, a stopped client or a dead server moves the halves apart: the cause is named
     // already.
     let explained =
         [ReasonKind::Overloaded, ReasonKind::ClientLimited, ReasonKind::ClientStopped, ReasonKind::Failed];
-    if !reasons.iter().any(|reason| explained.contains(&reason.kind)) {
+    let is_steady = figures.stages.is_empty() && !load.stages.iter().any(LoadStage::is_ramp);
+    if is_steady && !reasons.iter().any(|reason| explained.contains(&reason.kind)) {
         reasons.extend(unstable(intervals, load.model));
     }
     let mut seen = Vec::new();

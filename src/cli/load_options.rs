@@ -32,6 +32,9 @@ pub(super) struct LoadOptions {
     /// Time between an answer and a slot's next call, in a closed loop
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     think_time: Option<u64>,
+    /// Search the highest rate at which this is kept, as "p99 <= 5ms"; needs an open loop
+    #[arg(long, value_name = "OBJECTIVE")]
+    capacity: Option<String>,
     /// Where client and server run
     #[arg(long, value_parser = placement)]
     placement: Option<Placement>,
@@ -41,6 +44,9 @@ pub(super) struct LoadOptions {
     /// Do not make calls once more to count bytes on the wire
     #[arg(long)]
     no_wire_pass: bool,
+    /// Take no stamps for the stages of a call
+    #[arg(long)]
+    no_stages: bool,
 }
 
 fn duration(text: &str) -> Result<u64, String> {
@@ -76,8 +82,12 @@ impl LoadOptions {
             placement: self.placement,
             seed: self.seed,
             no_wire_pass: self.no_wire_pass,
+            no_stages: self.no_stages,
         };
         scenario.override_with(&overrides, &Registry)?;
+        if let Some(objective) = &self.capacity {
+            scenario.search_capacity(objective)?;
+        }
         let choices = Choices { only: self.only.clone(), skip_unsupported: self.skip_unsupported };
         Ok(Plan::new(scenario, &choices)?)
     }
@@ -104,6 +114,7 @@ impl LoadOptions {
         add("concurrency", self.concurrency.map(|value| value.to_string()));
         add("rate", self.rate.map(|value| value.to_string()));
         add("think-time", self.think_time.map(crate::scenario::format_duration_ns));
+        add("capacity", self.capacity.as_ref().map(|objective| format!("\"{objective}\"")));
         add("placement", self.placement.map(|value| value.to_string()));
         add("seed", self.seed.map(|value| value.to_string()));
         if self.skip_unsupported {
@@ -111,6 +122,9 @@ impl LoadOptions {
         }
         if self.no_wire_pass {
             typed.push("--no-wire-pass".into());
+        }
+        if self.no_stages {
+            typed.push("--no-stages".into());
         }
         typed
     }

@@ -2,9 +2,12 @@
 //! prints, and says the exit code; none measures, judges or draws.
 
 mod call;
+mod check;
+mod check_progress;
 mod client;
 mod completions;
 mod doctor;
+mod explain;
 mod init;
 mod inspect;
 mod load_options;
@@ -13,6 +16,7 @@ mod proto;
 mod remote;
 mod report;
 mod run;
+mod scenarios;
 mod schema;
 mod selftest;
 mod serve;
@@ -54,8 +58,14 @@ Exit codes: 0 answered, 1 the server answered with an error, 2 usage, 3 no answe
 enum Command {
     /// Run a scenario, print the table, write a report
     Run(run::Arguments),
-    /// Render stored runs again
+    /// Check whether a candidate is slower than a base: interleaved pairs of rounds
+    Check(check::Arguments),
+    /// Render stored runs and checks again
     Report(report::Arguments),
+    /// Say where the difference between two back ends of a run comes from
+    Explain(explain::Arguments),
+    /// List the shipped scenarios, or print one
+    Scenarios(scenarios::Arguments),
     /// Parse and plan a scenario; starts nothing
     Validate(validate::Arguments),
     /// Run one of our servers, alone
@@ -93,7 +103,10 @@ enum Command {
 pub fn main(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command.unwrap_or_else(|| Command::Run(run::Arguments::seed())) {
         Command::Run(arguments) => run::main(&arguments),
+        Command::Check(arguments) => check::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
+        Command::Explain(arguments) => explain::main(&arguments),
+        Command::Scenarios(arguments) => scenarios::main(&arguments),
         Command::Validate(arguments) => validate::main(&arguments),
         Command::Serve(arguments) => serve::main(&arguments),
         Command::Selftest(arguments) => selftest::main(&arguments),

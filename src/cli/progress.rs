@@ -44,7 +44,9 @@ fn show(bar: &ProgressBar, template: &str) {
 }
 
 impl Progress for Bar {
-    fn begins(&mut self, cell: &str, number: usize, _total: usize) {
+    fn begins(&mut self, cell: &str, number: usize, total: usize) {
+        // A search learns on its way how long it is.
+        self.bar.set_length(total as u64);
         cell.clone_into(&mut self.cell);
         self.bar.set_position(number as u64 - 1);
         self.bar.set_message(cell.to_owned());

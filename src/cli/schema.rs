@@ -6,6 +6,8 @@ enum What {
     Scenario,
     /// `run.json`
     Result,
+    /// `check.json`
+    Check,
     /// What a client process reports for a round
     Round,
 }
@@ -21,6 +23,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let schema = match arguments.what {
         What::Scenario => crate::scenario::json_schema(),
         What::Result => serde_json::to_value(schemars::schema_for!(crate::result::RunResult))?,
+        What::Check => serde_json::to_value(schemars::schema_for!(crate::result::CheckResult))?,
         What::Round => serde_json::to_value(schemars::schema_for!(crate::result::RoundResult))?,
     };
     super::print(format!("{schema:#}\n").as_bytes())?;

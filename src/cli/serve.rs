@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::host::{Serve, serve};
-use crate::protocol::{CallLog, Protocol, registry};
+use crate::protocol::{CallLog, Protocol, Records, ServerStamps, StampLog, registry, to_bytes};
 use crate::rpc::{Service, from_json, validator1};
 use crate::scenario::Idle;
 
@@ -47,6 +47,12 @@ pub(super) struct Arguments {
     /// Write the stamps of every call to this file when SIGTERM comes
     #[arg(long, hide = true, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Write stamps of sampled calls to this file when SIGTERM comes
+    #[arg(long, hide = true, value_name = "FILE", requires = "stage_samples")]
+    stage_log: Option<PathBuf>,
+    /// One call in so many leaves stamps
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    stage_samples: Option<u32>,
 }
 
 fn idle(text: &str) -> Result<Idle, String> {
@@ -59,7 +65,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     protocol.check(&service)?;
     let wiring =
         protocol.wiring(&service, arguments.write_batch.max(1) as usize, arguments.threads as usize)?;
-    let log = arguments.log.as_deref().map(log_until_term).transpose()?;
+    let log = records(arguments)?;
     let spec = Serve { protocol: protocol.clone(), service, wiring, spin: arguments.idle == Idle::Spin, log };
     let mut printed = Ok(());
     if protocol.transport.trusts_peers() && !is_near(&arguments.listen) {
@@ -84,25 +90,50 @@ fn is_near(address: &str) -> bool {
     address.starts_with('/') || host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A log that is written, and the process ended, when SIGTERM comes.
-fn log_until_term(path: &Path) -> anyhow::Result<Arc<CallLog>> {
-    let log = Arc::new(CallLog::default());
+/// What is recorded of the calls, written when SIGTERM comes.
+fn records(arguments: &Arguments) -> anyhow::Result<Option<Records>> {
+    let every = arguments.stage_samples.unwrap_or(1);
+    let records = Records {
+        calls: arguments.log.is_some().then(Arc::default),
+        stages: arguments.stage_log.is_some().then(|| Arc::new(StampLog::new(every))),
+    };
+    if records.calls.is_none() && records.stages.is_none() {
+        return Ok(None);
+    }
+    let (log, stage_log, kept) = (arguments.log.clone(), arguments.stage_log.clone(), records.clone());
+    at_term(move || {
+        if let (Some(path), Some(calls)) = (&log, &kept.calls) {
+            write(path, CallLog::to_text(calls).as_bytes())?;
+        }
+        if let (Some(path), Some(stages)) = (&stage_log, &kept.stages) {
+            write(path, &to_bytes(stages.samples().into_iter().map(ServerStamps::to_words)))?;
+        }
+        Ok(())
+    })?;
+    Ok(Some(records))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Does something and ends the process when SIGTERM comes.
+fn at_term(last: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
     let (mut reader, writer) = UnixStream::pair().context("cannot make a pipe")?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, writer)
         .context("cannot listen to SIGTERM")?;
-    let (kept, path) = (Arc::clone(&log), path.to_owned());
     std::thread::Builder::new()
-        .name("log".into())
+        .name("records".into())
         .spawn(move || {
             let _ = reader.read_exact(&mut [0]);
-            let written = std::fs::write(&path, kept.to_text());
-            if let Err(error) = &written {
-                anstream::eprintln!("cannot write {}: {error}", path.display());
+            let done = last();
+            if let Err(error) = &done {
+                anstream::eprintln!("{error:#}");
             }
-            std::process::exit(i32::from(written.is_err()));
+            std::process::exit(i32::from(done.is_err()));
         })
         .context("cannot start a thread")?;
-    Ok(log)
+    Ok(())
 }
 
 fn protocol(arguments: &Arguments) -> anyhow::Result<Protocol> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::load_options::LoadOptions;
-use crate::scenario::{Amount, format_duration_ns};
+use crate::scenario::{Amount, about, estimated_ns, format_duration_ns};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -32,7 +32,23 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         })
         .collect();
     writeln!(text, "  methods: {}", methods.join("; "))?;
-    writeln!(text, "  {} cells, {} rounds:", plan.cells.len(), plan.order.len())?;
+    match &scenario.capacity {
+        None => {
+            let takes = about(estimated_ns(plan.cells.iter().map(|cell| &cell.point.load)));
+            writeln!(text, "  {} cells, {} rounds, about {takes}:", plan.cells.len(), plan.order.len())?;
+        }
+        Some(capacity) => {
+            let slo: Vec<&str> = capacity.slo.iter().map(|gate| &*gate.text).collect();
+            writeln!(
+                text,
+                "  the highest rate from {} to {}/s with {}, within {} %, is searched for each of:",
+                capacity.min_per_s,
+                capacity.max_per_s,
+                slo.join(" and "),
+                capacity.precision * 100.0
+            )?;
+        }
+    }
     for cell in &plan.cells {
         let load = &cell.point.load;
         let length = match load.length {

@@ -23,6 +23,7 @@ pub mod process_tree;
 pub mod resources;
 mod serve;
 pub mod server;
+pub mod stops;
 pub mod supervisor;
 
 pub use child::{Child, ChildSpec, NoLine, own_binary, use_binary};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use crate::protocol::{CallLog, Protocol};
+use crate::protocol::{Protocol, Records};
 use crate::rpc::Service;
 use crate::transport::{TransportError, Wiring};
 
@@ -19,8 +19,8 @@ pub struct Serve {
     pub wiring: Arc<Wiring>,
     /// Poll instead of letting the core halt.
     pub spin: bool,
-    /// Where calls are recorded, for a selftest.
-    pub log: Option<Arc<CallLog>>,
+    /// Where calls are recorded, if they are.
+    pub log: Option<Records>,
 }
 
 /// Why one of our servers does not serve.
@@ -43,7 +43,7 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub fn serve(serve: &Serve, address: &str, listening: impl FnOnce(&str)) -> Result<(), ServeError> {
-    let handlers = serve.protocol.handlers_with_log(&serve.service, serve.log.clone())?;
+    let handlers = serve.protocol.handlers_with(&serve.service, serve.log.clone().unwrap_or_default())?;
     // Late answers are timed by timers; without the slack they are only a little later.
     let _ = crate::clock::reduce_timer_slack();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -136,7 +136,7 @@ impl Lane {
     }
 
     fn connected(&mut self, connection: Box<dyn Connection>) {
-        let session = session(&self.client, connection);
+        let session = self.client.session(connection);
         {
             let mut results = self.phase.results.borrow_mut();
             results.connect_failures_in_a_row = 0;
@@ -145,15 +145,16 @@ impl Lane {
         }
         self.traffic_before = (0, 0);
         self.link = Link::Up(session);
+        let connected_ns = now_ns();
         for call in std::mem::take(&mut self.waiting) {
-            self.submit(call);
+            self.submit(Started { connected_ns, ..call });
         }
     }
 
     fn connect_failed(&mut self, error: &CallError) {
         self.link = Link::Pausing(Box::pin(tokio::time::sleep(RECONNECT_PAUSE)));
         for call in std::mem::take(&mut self.waiting) {
-            self.failed(call.method, error);
+            self.failed(&call, error);
         }
         let mut results = self.phase.results.borrow_mut();
         results.connect_failures_in_a_row += 1;
@@ -200,7 +201,8 @@ impl Lane {
         let (method, variant) = (planned.method, planned.variant);
         self.in_flight += 1;
         self.phase.results.borrow_mut().first_start_ns.get_or_insert(start_ns);
-        let call = Started { released, method, variant, start_ns, ..Started::default() };
+        let connected_ns = start_ns;
+        let call = Started { released, method, variant, start_ns, connected_ns, ..Started::default() };
         if matches!(self.link, Link::Up(_)) {
             self.submit(call);
         } else {
@@ -223,7 +225,7 @@ impl Lane {
                 call.encoded_request = submitted.encoded_bytes as u64;
                 self.started[submitted.id.slot()] = Some(call);
             }
-            Err(error) => self.failed(call.method, &error),
+            Err(error) => self.failed(&call, &error),
         }
     }
 
@@ -258,7 +260,7 @@ impl Lane {
             if late {
                 self.link = Link::Down;
                 for call in std::mem::take(&mut self.waiting) {
-                    self.failed(call.method, &timed_out(limit_ns));
+                    self.failed(&call, &timed_out(limit_ns));
                 }
             }
             return;
@@ -273,7 +275,7 @@ impl Lane {
                 if let Some(id) = call.id {
                     is_usable &= session.cancel(id);
                 }
-                timed.push(call.method);
+                timed.push(call);
             }
         }
         if self.next_tick_ns.is_some_and(|next_ns| next_ns <= at_ns) {
@@ -286,8 +288,8 @@ impl Lane {
             // Calls that start later may want a tick before the one that was asked for.
             self.next_tick_ns = Some(next_ns.unwrap_or(at_ns).min(at_ns + 1_000_000_000));
         }
-        for method in timed {
-            self.failed(method, &timed_out(self.client.timeout_ns));
+        for call in timed {
+            self.failed(&call, &timed_out(self.client.timeout_ns));
         }
         if !is_usable {
             self.drop_link();
@@ -298,7 +300,7 @@ impl Lane {
     fn fail_started(&mut self, error: &CallError) {
         for slot in 0..self.started.len() {
             if let Some(call) = self.started[slot].take() {
-                self.failed(call.method, error);
+                self.failed(&call, error);
             }
         }
     }
@@ -306,17 +308,20 @@ impl Lane {
     fn fail_all(&mut self, error: &CallError) {
         self.fail_started(error);
         for call in std::mem::take(&mut self.waiting) {
-            self.failed(call.method, error);
+            self.failed(&call, error);
         }
     }
 
-    fn failed(&mut self, method: usize, error: &CallError) {
+    fn failed(&mut self, call: &Started, error: &CallError) {
         self.in_flight -= 1;
         let mut results = self.phase.results.borrow_mut();
-        results.tally.failed(method, error);
+        results.tally.failed(call.method, error);
         let at_ns = now_ns();
         results.last_done_ns = at_ns;
         drop(results);
+        if let Some(stages) = &self.phase.stages {
+            stages.failed(call.released.due_ns, at_ns, error.class());
+        }
         self.phase.source.borrow_mut().completed(at_ns);
     }
 
@@ -347,14 +352,6 @@ fn traffic(link: &Link) -> (u64, u64) {
 
 fn timed_out(limit_ns: u64) -> CallError {
     CallError::Timeout { after_ms: limit_ns / 1_000_000 }
-}
-
-/// A session over a fresh connection.
-pub(super) fn session(client: &Client, connection: Box<dyn Connection>) -> Box<Session> {
-    let Client { protocol, service, codecs, in_flight, .. } = client;
-    let mut session = Session::new(protocol, service, codecs, connection, *in_flight);
-    session.set_timeout(client.wiring.timeout_ns);
-    Box::new(session)
 }
 
 /// Begins to connect.

@@ -4,16 +4,21 @@
 //! May import `protocol`, `record` and below; starts no process and reads no scenario file.
 
 mod lane;
+mod load_stages;
 mod pacer;
 mod phase;
+mod profile;
 mod schedule;
 mod source;
+mod stages;
 mod thinking;
 mod thread;
 
 pub use pacer::{Paced, Pacing, SPIN_NS};
+pub use profile::Profile;
 pub use schedule::Schedule;
 pub use source::{Closed, Next, Open, ReleaseCounts, Released, Source};
+pub use stages::{StageProbe, StampedCall};
 pub use thinking::{Deal, Thinking};
 
 use std::collections::BTreeMap;
@@ -21,8 +26,8 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use crate::clock::now_ns;
 use crate::protocol::{Protocol, ProtocolError};
-use crate::record::{Interval, Tally};
-use crate::result::{OpeningTotals, RoundResult, TrafficBytes, hlog};
+use crate::record::{Interval, IntervalSink, Tally};
+use crate::result::{OpeningTotals, RoundResult, StageCounts, TrafficBytes, hlog};
 use crate::rpc::Service;
 use crate::scenario::{Generator, Links, Load};
 use crate::transport::Wiring;
@@ -54,6 +59,8 @@ pub struct Drive {
     pub cpus: Vec<usize>,
     /// Payload bytes of arguments and answer, by method and variant ([`payload_bytes`]).
     pub payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
+    /// Stamps of sampled calls; `None` for none.
+    pub stages: Option<Arc<StageProbe>>,
 }
 
 /// Why a round could not be driven.
@@ -110,6 +117,7 @@ pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, Driv
     let threads = drive.load.client_threads.max(1);
     let barrier = Barrier::new(threads as usize);
     let log = Arc::new(Mutex::new(IntervalLog::default()));
+    let stages_log = Arc::new(Mutex::new(IntervalLog::default()));
     let run = |thread: u32| {
         let switch = |begins: bool| {
             if barrier.wait().is_leader() {
@@ -123,13 +131,13 @@ pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, Driv
         };
         let names =
             drive.service.methods.iter().map(|method| method.method.name.to_string()).collect::<Vec<_>>();
-        let log = Arc::clone(&log);
-        let sink = Box::new(move |interval: &Interval| {
-            if let Ok(mut log) = log.lock() {
-                log.add(&names, interval);
-            }
-        });
-        thread::run(drive, thread::Place { thread, threads }, sink, &switch)
+        let positions: Vec<String> =
+            (0..drive.load.stages.len()).map(|position| position.to_string()).collect();
+        let sinks = thread::Sinks {
+            methods: IntervalLog::sink(&log, names),
+            stages: (!positions.is_empty()).then(|| IntervalLog::sink(&stages_log, positions)),
+        };
+        thread::run(drive, thread::Place { thread, threads }, sinks, &switch)
     };
     let results: Vec<Result<thread::ThreadResult, DriveError>> = if threads == 1 {
         vec![run(0)]
@@ -140,8 +148,10 @@ pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, Driv
         })
     };
     let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let log = Arc::into_inner(log).and_then(|log| log.into_inner().ok()).unwrap_or_default();
-    Ok(combine(drive, results, log))
+    let mut round = combine(drive, results);
+    round.hlog = IntervalLog::into_text(log);
+    round.stages_hlog = IntervalLog::into_text(stages_log);
+    Ok(round)
 }
 
 /// Interval logs of all threads, written as they come.
@@ -153,6 +163,21 @@ struct IntervalLog {
 }
 
 impl IntervalLog {
+    /// Takes the intervals of one thread, whose methods (or stages) have these names.
+    fn sink(log: &Arc<Mutex<Self>>, names: Vec<String>) -> IntervalSink {
+        let log = Arc::clone(log);
+        Box::new(move |interval: &Interval| {
+            if let Ok(mut log) = log.lock() {
+                log.add(&names, interval);
+            }
+        })
+    }
+
+    fn into_text(log: Arc<Mutex<Self>>) -> String {
+        let log = Arc::into_inner(log).and_then(|log| log.into_inner().ok()).unwrap_or_default();
+        log.writer.map(hlog::Writer::into_text).unwrap_or_default()
+    }
+
     #[allow(clippy::cast_precision_loss)]
     fn add(&mut self, names: &[String], interval: &Interval) {
         let begun_ns = *self.begun_ns.get_or_insert(interval.start_ns);
@@ -174,7 +199,7 @@ fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) -> RoundResult {
+fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
     let is_open = matches!(drive.load.model, crate::scenario::LoadModel::Open { .. });
     let begun_ns = threads.iter().map(|thread| thread.begun_ns).min().unwrap_or(0);
     let done_ns = threads.iter().map(|thread| thread.last_done_ns).max().unwrap_or(0);
@@ -193,7 +218,6 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
         late: is_paced.then_some(0),
         spun_ns: is_paced.then_some(0),
         client_stopped_ns: Some(0),
-        hlog: log.writer.map(hlog::Writer::into_text).unwrap_or_default(),
         ..RoundResult::default()
     };
     let names: Arc<[Arc<str>]> =
@@ -213,6 +237,10 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>, log: IntervalLog) 
         round.client_stopped_ns = round.client_stopped_ns.max(Some(thread.stopped_ns));
         round.gave_up = round.gave_up.take().or(thread.gave_up);
         openings.merge(&thread.openings);
+        round.load_stages.resize(thread.load_stages.len(), StageCounts::default());
+        for (stage, more) in round.load_stages.iter_mut().zip(&thread.load_stages) {
+            stage.merge(more);
+        }
         tally.merge(thread.tally);
     }
     let methods: BTreeMap<_, _> = names.iter().map(|name| name.to_string()).zip(tally.methods).collect();

@@ -39,7 +39,8 @@ pub struct Pacing {
     pub is_broken: bool,
 }
 
-/// Releases the calls of `schedule` (indices and due times after `begins_ns`) into the open source.
+/// Releases the calls of `schedule` (indices and due times after `begins_ns`) into the open source, and
+/// tells `offered` of each when it was due and whether it has to wait for a slot.
 ///
 /// # Errors
 /// The system arms no timer.
@@ -48,6 +49,7 @@ pub async fn pace(
     source: &RefCell<Source>,
     begins_ns: u64,
     pacing: Pacing,
+    offered: &dyn Fn(u64, bool),
 ) -> io::Result<Paced> {
     let mut timer = PreciseTimer::new()?;
     let mut paced = Paced::default();
@@ -84,7 +86,8 @@ pub async fn pace(
         }
         if let Some(open) = source.borrow_mut().open() {
             paced.offered_calls += 1;
-            open.release(Released { index, due_ns, ready_ns });
+            let waits = open.release(Released { index, due_ns, ready_ns });
+            offered(due_ns, waits);
         }
     }
     if let Some(open) = source.borrow_mut().open() {

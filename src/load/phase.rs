@@ -5,14 +5,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::load_stages::StageWatch;
 use super::source::{Released, Source};
+use super::stages::StampedCall;
 use crate::clock::now_ns;
-use crate::protocol::{Answered, CallId, MethodCodecs, Protocol};
+use crate::protocol::{Answered, CallId, MethodCodecs, Protocol, SampleLog, Session};
 use crate::record::{CallBytes, Recorder, Sample, Tally};
 use crate::result::OpeningTotals;
 use crate::rpc::{Service, Value};
 use crate::scenario::{Expect, Generator};
-use crate::transport::Wiring;
+use crate::transport::{Connection, Wiring};
 
 /// What the lanes of one thread share for the life of a round.
 pub(super) struct Client {
@@ -28,6 +30,27 @@ pub(super) struct Client {
     pub(super) per_call: bool,
     pub(super) in_flight: usize,
     pub(super) write_batch: usize,
+    /// One call in so many leaves stamps; 0 for none.
+    pub(super) sample_every: u32,
+    /// The number of the thread's next session, which no other session of the process has, and how far it is
+    /// to the one after.
+    pub(super) next_session: Cell<u64>,
+    pub(super) threads: u64,
+}
+
+impl Client {
+    /// A session over a fresh connection.
+    pub(super) fn session(&self, connection: Box<dyn Connection>) -> Box<Session> {
+        let Self { protocol, service, codecs, in_flight, .. } = self;
+        let mut session = Session::new(protocol, service, codecs, connection, *in_flight);
+        session.set_timeout(self.wiring.timeout_ns);
+        if self.sample_every > 0 {
+            let number = self.next_session.get();
+            self.next_session.set(number + self.threads);
+            session.sample(self.sample_every, number);
+        }
+        Box::new(session)
+    }
 }
 
 /// What the lanes of one thread share for one phase (warm-up, or the measured interval).
@@ -35,6 +58,8 @@ pub(super) struct Phase {
     pub(super) source: RefCell<Source>,
     pub(super) is_warmup: bool,
     pub(super) results: RefCell<PhaseResults>,
+    /// The load's stages; `None` where it has none, and in the warm-up.
+    pub(super) stages: Option<StageWatch>,
     /// How long the pacer of a loop whose users think has polled until calls were due.
     pub(super) spun_ns: Cell<u64>,
 }
@@ -43,6 +68,8 @@ pub(super) struct Phase {
 pub(super) struct PhaseResults {
     /// `None` in the warm-up.
     pub(super) recorder: Option<Recorder>,
+    /// `None` in the warm-up, and where no call is sampled.
+    pub(super) stages: Option<SampleLog<StampedCall>>,
     pub(super) tally: Tally,
     pub(super) openings: OpeningTotals,
     pub(super) connect_failures_in_a_row: u32,
@@ -62,6 +89,8 @@ pub(super) struct Started {
     pub(super) method: usize,
     pub(super) variant: usize,
     pub(super) start_ns: u64,
+    /// When it had a connection: its start, where there was one.
+    pub(super) connected_ns: u64,
     /// `None` while its connection is on the way.
     pub(super) id: Option<CallId>,
     pub(super) encoded_request: u64,
@@ -117,6 +146,9 @@ pub(super) fn settle(
     let is_right = match (&answered.outcome, items) {
         (Err(error), _) => {
             results.tally.failed(call.method, error);
+            if let Some(stages) = &phase.stages {
+                stages.failed(call.released.due_ns, at_ns, error.class());
+            }
             false
         }
         (Ok(_), _) if call.stream.is_wrong => {
@@ -141,15 +173,28 @@ pub(super) fn settle(
             true
         }
     };
+    let sample = Sample {
+        method: call.method,
+        due_ns: call.released.due_ns,
+        ready_ns: call.released.ready_ns,
+        start_ns: call.start_ns,
+        first_item_ns: call.stream.first_item_ns,
+        done_ns: at_ns,
+    };
     if is_right && let Some(recorder) = &mut results.recorder {
-        recorder.record(&Sample {
-            method: call.method,
-            due_ns: call.released.due_ns,
-            ready_ns: call.released.ready_ns,
-            start_ns: call.start_ns,
-            first_item_ns: call.stream.first_item_ns,
-            done_ns: at_ns,
-        });
+        recorder.record(&sample);
+        if let (Some(stages), Some(stamps)) = (&mut results.stages, answered.stamps) {
+            stages.add(StampedCall {
+                method: call.method as u64,
+                start_ns: call.start_ns,
+                connected_ns: call.connected_ns,
+                stamps: *stamps,
+                done_ns: at_ns,
+            });
+        }
+    }
+    if let (Some(stages), Ok(_)) = (&phase.stages, &answered.outcome) {
+        stages.answered(&sample, is_right);
     }
     phase.source.borrow_mut().completed(at_ns);
     true

@@ -1,35 +1,38 @@
 //! When calls become due in an open loop: pure, computed from the seed, never shifted by lateness.
 
+use super::profile::Profile;
 use crate::rpc::random::Random;
 use crate::scenario::Arrivals;
 
 /// The due times of an open loop, as nanoseconds after its beginning, in order.
 ///
-/// Every client thread walks the whole schedule and takes the calls dealt to it by index, so that
-/// any split of the load makes the same calls at the same times.
+/// They are computed one by one: a schedule takes the same memory however many calls it has. Every
+/// client thread walks the whole of it and takes the calls dealt to it by index, so that any split of
+/// the load makes the same calls at the same times.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     arrivals: Arrivals,
-    gap_ns: f64,
+    profile: Profile,
+    /// Where in the profile the next call is.
+    piece: usize,
     random: Random,
     index: u64,
-    /// The sum of the gaps so far. A double counts nanoseconds exactly for 104 days.
-    elapsed_ns: f64,
-    ends_ns: u64,
+    /// The sum of the gaps so far, in mean gaps: the time of a Poisson process of rate 1.
+    elapsed: f64,
 }
 
 impl Schedule {
     /// A schedule of `rate_per_s` calls per second for `length_ns`.
     #[must_use]
     pub fn new(rate_per_s: f64, arrivals: Arrivals, seed: u64, length_ns: u64) -> Self {
-        Self {
-            arrivals,
-            gap_ns: 1e9 / rate_per_s,
-            random: Random::labelled(seed, "arrivals"),
-            index: 0,
-            elapsed_ns: 0.0,
-            ends_ns: length_ns,
-        }
+        Self::over(Profile::constant(rate_per_s, length_ns), arrivals, seed)
+    }
+
+    /// A schedule whose rate changes over time.
+    #[must_use]
+    pub fn over(profile: Profile, arrivals: Arrivals, seed: u64) -> Self {
+        let random = Random::labelled(seed, "arrivals");
+        Self { arrivals, profile, piece: 0, random, index: 0, elapsed: 0.0 }
     }
 }
 
@@ -37,22 +40,20 @@ impl Iterator for Schedule {
     /// The call's index and when it is due.
     type Item = (u64, u64);
 
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(clippy::cast_precision_loss)]
     fn next(&mut self) -> Option<(u64, u64)> {
-        let due_ns = match self.arrivals {
+        let calls = match self.arrivals {
             // From the index and not by adding up, so that no rounding accumulates.
-            Arrivals::Constant => self.index as f64 * self.gap_ns,
+            Arrivals::Constant => self.index as f64,
             Arrivals::Poisson => {
-                self.elapsed_ns += self.random.exponential() * self.gap_ns;
-                self.elapsed_ns
+                self.elapsed += self.random.exponential();
+                self.elapsed
             }
         };
-        if due_ns >= self.ends_ns as f64 {
-            return None;
-        }
+        let due_ns = self.profile.due_ns(calls, &mut self.piece)?;
         let index = self.index;
         self.index += 1;
-        Some((index, due_ns as u64))
+        Some((index, due_ns))
     }
 }
 

@@ -61,6 +61,14 @@ impl Closed {
     }
 }
 
+impl Closed {
+    /// Changes how many calls are in flight from now on: those beyond it end by themselves.
+    pub(super) fn set_concurrency(&mut self, concurrency: usize) {
+        self.concurrency = concurrency;
+        self.parked.drain(..).for_each(Waker::wake);
+    }
+}
+
 /// Calls that wait for a slot: at most this many. A queue that long means seconds of overload; what
 /// becomes due beyond it is counted as unsent, and the round is invalid as overloaded.
 const MAX_QUEUED: usize = 1 << 20;
@@ -114,13 +122,14 @@ impl Open {
         self.in_flight + self.queue.len() >= self.slots
     }
 
-    /// Releases a call.
-    pub fn release(&mut self, call: Released) {
+    /// Releases a call; says whether it has to wait for a slot.
+    pub fn release(&mut self, call: Released) -> bool {
         self.counts.late += u64::from(call.ready_ns.saturating_sub(call.due_ns) > LATE_NS);
-        self.counts.waited += u64::from(self.is_full());
+        let waits = self.is_full();
+        self.counts.waited += u64::from(waits);
         if self.queue.len() >= MAX_QUEUED {
             self.counts.overflow += 1;
-            return;
+            return waits;
         }
         self.queue.push_back(call);
         let backlog = (self.in_flight + self.queue.len()).saturating_sub(self.slots);
@@ -128,6 +137,7 @@ impl Open {
         if let Some(waker) = self.parked.pop() {
             waker.wake();
         }
+        waits
     }
 
     /// Says that no more calls will come.

@@ -5,9 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Lane, Link, connect, session};
+use super::lane::{Lane, Link, connect};
+use super::load_stages::{self, StageWatch};
 use super::pacer::{self, Paced};
 use super::phase::{Client, Phase, PhaseResults};
+use super::profile::Profile;
 use super::schedule::Schedule;
 use super::source::{Closed, Open, ReleaseCounts, Source};
 use super::thinking::{self, Deal, Thinking};
@@ -15,7 +17,7 @@ use super::{Drive, DriveError};
 use crate::clock::{now_ns, reduce_timer_slack};
 use crate::protocol::MethodCodecs;
 use crate::record::{Background, IntervalLength, IntervalSink, Kinds, Recorder, Tally};
-use crate::result::OpeningTotals;
+use crate::result::{OpeningTotals, StageCounts};
 use crate::scenario::{Amount, ConnectionMode, Idle, LoadModel};
 
 /// The heartbeat by which a client notices that it was stopped.
@@ -38,6 +40,7 @@ pub(super) struct ThreadResult {
     pub(super) spun_ns: u64,
     pub(super) stopped_ns: u64,
     pub(super) gave_up: Option<String>,
+    pub(super) load_stages: Vec<StageCounts>,
 }
 
 /// A client thread's place among the others.
@@ -55,16 +58,23 @@ impl Place {
     }
 }
 
+/// Where full intervals go: those of methods, and those of stages where the load has some.
+pub(super) struct Sinks {
+    pub(super) methods: IntervalSink,
+    pub(super) stages: Option<IntervalSink>,
+}
+
 /// Runs one client thread. `switch` is called between warm-up and measured interval (with `true`)
 /// and after the drain (with `false`), and returns when every thread is there.
 pub(super) fn run(
     drive: &Drive,
     place: Place,
-    sink: IntervalSink,
+    sinks: Sinks,
     switch: &dyn Fn(bool),
 ) -> Result<ThreadResult, DriveError> {
     // The background thread is started first, so that it is not confined to the measuring core.
-    let background = Background::start(sink).map_err(DriveError::Thread)?;
+    let background = Background::start(sinks.methods).map_err(DriveError::Thread)?;
+    let of_stages = sinks.stages.map(Background::start).transpose().map_err(DriveError::Thread)?;
     if !drive.cpus.is_empty() {
         let cpu = drive.cpus[place.thread as usize % drive.cpus.len()];
         super::pin(cpu).map_err(DriveError::Thread)?;
@@ -74,13 +84,13 @@ pub(super) fn run(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Thread)?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, round(drive, place, background, switch))
+    local.block_on(&runtime, round(drive, place, (background, of_stages), switch))
 }
 
 async fn round(
     drive: &Drive,
     place: Place,
-    background: Background,
+    (background, of_stages): (Background, Option<Background>),
     switch: &dyn Fn(bool),
 ) -> Result<ThreadResult, DriveError> {
     let codecs = MethodCodecs::prepare(drive.protocol.codec.as_ref(), &drive.service)?;
@@ -98,12 +108,15 @@ async fn round(
         per_call: drive.load.connection_mode == ConnectionMode::PerCall,
         in_flight: drive.links.in_flight.max(1) as usize,
         write_batch: drive.write_batch.max(1) as usize,
+        sample_every: drive.stages.as_ref().map_or(0, |probe| probe.every),
+        next_session: Cell::new(place.thread.into()),
+        threads: place.threads.into(),
     });
     let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
     let mut openings = OpeningTotals::default();
     let links = open_links(&client, place.share(drive.links.connections), &mut openings).await;
 
-    let warmup = Phase::new(drive, place, &names, None);
+    let warmup = Phase::new(drive, place, &names, None, None);
     let links = run_phase(drive, place, &client, &Rc::new(warmup), links).await?.links;
     switch(true);
 
@@ -114,7 +127,9 @@ async fn round(
     let kinds = Kinds::of(is_paced, streams);
     let length = IntervalLength::of_round(known_length_ns(drive));
     let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
-    let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder)));
+    let watch = of_stages.map(|background| watch_stages(drive, Kinds::of(is_paced, false), background));
+    let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder), watch));
+    phase.results.borrow_mut().stages = drive.stages.as_ref().map(|probe| probe.thread_log());
     let finished = run_phase(drive, place, &client, &phase, links).await?;
     heart.abort();
     switch(false);
@@ -122,16 +137,27 @@ async fn round(
         spinner.abort();
     }
 
-    let PhaseResults { recorder, mut tally, .. } =
+    let PhaseResults { recorder, stages, mut tally, .. } =
         std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(&names, None));
     if let Some(recorder) = recorder {
         recorder.finish(now_ns());
+    }
+    let load_stages = phase.stages.as_ref().map_or_else(Vec::new, |stages| stages.finish(now_ns()));
+    if let (Some(probe), Some(log)) = (&drive.stages, stages) {
+        probe.take(log);
     }
     for (method, calls) in finished.unsent.into_iter().enumerate().filter(|(_, calls)| *calls > 0) {
         tally.unsent(method, calls);
     }
     openings.merge(&finished.summary.openings);
-    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), ..finished.summary })
+    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), load_stages, ..finished.summary })
+}
+
+fn watch_stages(drive: &Drive, kinds: Kinds, background: Background) -> StageWatch {
+    let stages = &drive.load.stages;
+    // Each stage is judged by its parts.
+    let length = IntervalLength::of_round(stages.iter().map(|stage| stage.length_ns).min());
+    StageWatch::new(stages, Recorder::new(stages.len(), kinds, now_ns(), length, background))
 }
 
 /// The length of the measured interval, where it is known before.
@@ -176,7 +202,7 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
             && let Ok(Ok(connection)) =
                 tokio::time::timeout(Duration::from_nanos(client.timeout_ns), connecting).await
         {
-            let session = session(client, connection);
+            let session = client.session(connection);
             let opening = session.opening();
             openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
             link = Link::Up(session);
@@ -190,6 +216,7 @@ impl PhaseResults {
     fn new(names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
         Self {
             recorder,
+            stages: None,
             tally: Tally::new(names),
             openings: OpeningTotals::default(),
             connect_failures_in_a_row: 0,
@@ -204,7 +231,13 @@ impl PhaseResults {
 
 impl Phase {
     /// The measured interval, where there is a recorder; else the warm-up.
-    fn new(drive: &Drive, place: Place, names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
+    fn new(
+        drive: &Drive,
+        place: Place,
+        names: &Arc<[Arc<str>]>,
+        recorder: Option<Recorder>,
+        stages: Option<StageWatch>,
+    ) -> Self {
         let is_warmup = recorder.is_none();
         let amount = if is_warmup { drive.load.warmup } else { drive.load.length };
         let source = match drive.load.model {
@@ -220,11 +253,18 @@ impl Phase {
                 };
                 let (first, step) = (u64::from(place.thread), u64::from(place.threads));
                 let deal = Deal { first, step, end_index, begins_ns, ends_ns };
+                // The warm-up is a first stage that lasts; the steps come later.
+                let first_stage = drive.load.stages.first().and_then(|stage| stage.level.concurrency());
+                let concurrency = first_stage.unwrap_or(concurrency);
                 let slots = place.share(concurrency);
                 match drive.load.thinks() {
                     Some(think) => {
                         let seed = if is_warmup { !drive.seed } else { drive.seed };
-                        Source::Thinking(Thinking::new(think, seed, deal, slots, concurrency))
+                        let mut thinking = Thinking::new(think, seed, deal, slots, concurrency);
+                        if !is_warmup && drive.load.stages.len() > 1 {
+                            thinking.expect_steps();
+                        }
+                        Source::Thinking(thinking)
                     }
                     None => Source::Closed(Closed::new(first, step, end_index, ends_ns, slots)),
                 }
@@ -234,6 +274,7 @@ impl Phase {
             source: RefCell::new(source),
             is_warmup,
             results: RefCell::new(PhaseResults::new(names, recorder)),
+            stages,
             spun_ns: Cell::new(0),
         }
     }
@@ -255,11 +296,14 @@ async fn run_phase(
 ) -> Result<Finished, DriveError> {
     let is_open = matches!(drive.load.model, LoadModel::Open { .. });
     let begun_ns = now_ns() + if is_open { LEAD_NS } else { 0 };
+    if let Some(stages) = &phase.stages {
+        stages.begins(begun_ns);
+    }
     let lanes: Vec<_> = links
         .into_iter()
         .map(|link| tokio::task::spawn_local(Lane::new(Rc::clone(client), Rc::clone(phase), link).run()))
         .collect();
-    let thinker = think(drive, phase);
+    let helpers = [think(drive, phase), step(drive, place, phase, begun_ns)];
     let mut unsent = vec![0; drive.service.methods.len()];
     let paced = match drive.load.model {
         LoadModel::Closed { .. } => Paced::default(),
@@ -270,10 +314,20 @@ async fn run_phase(
                 Amount::Calls(calls) => (u64::MAX, calls),
                 Amount::DurationNs(ns) => (ns, u64::MAX),
             };
-            let schedule = Schedule::new(rate_per_s, arrivals, seed, length_ns)
+            let profile = match drive.load.stages.first().and_then(|stage| stage.level.mean_per_s()) {
+                None => Profile::constant(rate_per_s, length_ns),
+                Some(first_per_s) if phase.is_warmup => Profile::constant(first_per_s, length_ns),
+                Some(_) => Profile::of_stages(&drive.load.stages),
+            };
+            let offered = |due_ns, waited| {
+                if let Some(stages) = &phase.stages {
+                    stages.offered(due_ns, waited);
+                }
+            };
+            let schedule = Schedule::over(profile, arrivals, seed)
                 .take_while(|(index, _)| *index < calls)
                 .filter(|(index, _)| index % u64::from(place.threads) == u64::from(place.thread));
-            let paced = pacer::pace(schedule, &phase.source, begun_ns, drive.pacing)
+            let paced = pacer::pace(schedule, &phase.source, begun_ns, drive.pacing, &offered)
                 .await
                 .map_err(DriveError::Thread)?;
             drain(drive, phase, &lanes, &mut unsent).await;
@@ -285,9 +339,7 @@ async fn run_phase(
         // A lane that panicked has already said so; its connection is gone.
         links.push(lane.await.unwrap_or_default());
     }
-    if let Some(thinker) = thinker {
-        thinker.abort();
-    }
+    helpers.into_iter().flatten().for_each(|helper| helper.abort());
     let results = phase.results.borrow();
     let released = phase.source.borrow_mut().counts();
     let summary = ThreadResult {
@@ -303,6 +355,7 @@ async fn run_phase(
         spun_ns: paced.spun_ns + phase.spun_ns.get(),
         stopped_ns: 0,
         gave_up: results.gave_up.clone(),
+        load_stages: Vec::new(),
     };
     drop(results);
     Ok(Finished { links, summary, unsent })
@@ -320,6 +373,28 @@ fn think(drive: &Drive, phase: &Rc<Phase>) -> Option<tokio::task::JoinHandle<()>
     }))
 }
 
+/// Starts what changes the calls in flight of a closed loop in the measured interval.
+fn step(
+    drive: &Drive,
+    place: Place,
+    phase: &Rc<Phase>,
+    begun_ns: u64,
+) -> Option<tokio::task::JoinHandle<()>> {
+    phase.stages.as_ref()?;
+    let slots: Vec<usize> =
+        drive.load.stages.iter().filter_map(|stage| Some(place.share(stage.level.concurrency()?))).collect();
+    if slots.is_empty() {
+        return None;
+    }
+    let (phase, stages) = (Rc::clone(phase), drive.load.stages.clone());
+    Some(tokio::task::spawn_local(async move {
+        if let Err(error) = load_stages::step(&phase, &stages, &slots, begun_ns).await {
+            let why = format!("no timer for the steps of the load: {error}");
+            phase.results.borrow_mut().gave_up.get_or_insert(why);
+        }
+    }))
+}
+
 /// Waits until every call that is due has been answered, at most for a time-out; what then still
 /// waits for a slot is counted as unsent.
 async fn drain(drive: &Drive, phase: &Phase, lanes: &[tokio::task::JoinHandle<Link>], unsent: &mut [u64]) {
@@ -332,6 +407,9 @@ async fn drain(drive: &Drive, phase: &Phase, lanes: &[tokio::task::JoinHandle<Li
         for released in open.take_unsent() {
             let planned = drive.generator.call(released.index);
             unsent[planned.method] += 1;
+            if let Some(stages) = &phase.stages {
+                stages.unsent(released.due_ns);
+            }
         }
         if let Some(first) = unsent.first_mut() {
             // Beyond the longest queue only their number is known.

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use self::late::{Holding, Late};
 use self::streams::Stream;
-use super::{Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope};
+use super::{
+    Asked, CallKey, CallLog, LoggedCall, Posted, ProtocolError, ServerEnvelope, ServerStamps, StampLog,
+};
 use crate::clock::now_ns;
 use crate::codec::{Codec, Shape, ShapeCodec};
 use crate::rpc::{Fault, FaultKind, How, Outcome, Service, ServiceMethod, Value};
@@ -25,7 +27,16 @@ pub struct Prepared {
     started_ns: u64,
     /// When the one line of a serial server is free again.
     serial_free_ns: Mutex<u64>,
-    log: Option<Arc<CallLog>>,
+    records: Records,
+}
+
+/// What a server records of its calls.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    /// Every call, for a selftest.
+    pub calls: Option<Arc<CallLog>>,
+    /// Stamps of sampled calls, for the stages.
+    pub stages: Option<Arc<StampLog>>,
 }
 
 struct PreparedMethod {
@@ -36,7 +47,7 @@ struct PreparedMethod {
 impl Prepared {
     /// Notes a call that has just been answered.
     fn note(&self, arrived_ns: u64, begins_ns: u64) {
-        if let Some(log) = &self.log {
+        if let Some(log) = &self.records.calls {
             log.add(LoggedCall { arrived_ns, begins_ns, answered_ns: now_ns() });
         }
     }
@@ -77,6 +88,8 @@ pub struct Dispatcher {
     /// When the first message since the last [`Handler::work`] was taken: envelopes count in seconds,
     /// and a clock read costs as much as decoding a small message.
     batch_ns: Option<u64>,
+    /// Of the call that is being handled, where it is sampled.
+    stamps: Option<ServerStamps>,
 }
 
 /// A call whose arguments were read.
@@ -111,17 +124,17 @@ impl Dispatcher {
     /// # Errors
     /// A type that the codec cannot carry.
     pub fn prepare(codec: &dyn Codec, service: &Service) -> Result<Arc<Prepared>, ProtocolError> {
-        Self::prepare_with_log(codec, service, None)
+        Self::prepare_with(codec, service, Records::default())
     }
 
-    /// [`Self::prepare`], with a record of the calls.
+    /// [`Self::prepare`], with records of the calls.
     ///
     /// # Errors
     /// A type that the codec cannot carry.
-    pub fn prepare_with_log(
+    pub fn prepare_with(
         codec: &dyn Codec,
         service: &Service,
-        log: Option<Arc<CallLog>>,
+        records: Records,
     ) -> Result<Arc<Prepared>, ProtocolError> {
         let methods = service
             .methods
@@ -140,7 +153,7 @@ impl Dispatcher {
             ordinal: AtomicU64::new(0),
             started_ns: now_ns(),
             serial_free_ns: Mutex::new(0),
-            log,
+            records,
         }))
     }
 
@@ -160,6 +173,7 @@ impl Dispatcher {
             holding: Holding::default(),
             next_tick_ns: None,
             batch_ns: None,
+            stamps: None,
         }
     }
 
@@ -175,13 +189,16 @@ impl Dispatcher {
         let position = self.service.position(name).ok_or_else(|| Fault::unknown_method(name))?;
         let (method, codecs) = (&self.service.methods[position], &self.prepared.methods[position]);
         // Only service times and the log need to know when this very call came.
-        let is_timed = method.delay.is_some() || self.prepared.log.is_some();
+        let is_timed = method.delay.is_some() || self.prepared.records.calls.is_some();
         let at_ns = at_ns.unwrap_or_else(|| if is_timed { now_ns() } else { 0 });
         self.arguments.clear();
         codecs
             .params
             .decode(arguments, &mut self.arguments)
             .map_err(|error| Fault::new(FaultKind::BadArguments, error.to_string()))?;
+        if let Some(stamps) = &mut self.stamps {
+            stamps.decoded_ns = now_ns();
+        }
         let ordinal = if method.delay.is_some() || method.fail_rate > 0.0 {
             self.prepared.ordinal.fetch_add(1, Ordering::Relaxed)
         } else {
@@ -211,6 +228,10 @@ impl Dispatcher {
     ) {
         match self.decide(call, name, arguments, deadline_ns) {
             Ok(Decided::Now { status, at_ns }) => {
+                if let (Some(mut stamps), Some(log)) = (self.stamps.take(), &self.prepared.records.stages) {
+                    stamps.answered_ns = stamps.encoded_ns;
+                    log.add(stamps);
+                }
                 self.reply(call, status, replies);
                 self.prepared.note(at_ns, at_ns);
             }
@@ -236,9 +257,11 @@ impl Dispatcher {
             }
             let mut body = Vec::new();
             let status = self.envelope.fault(call, &too_late(), &mut body);
-            let held = self.holding.hold(body.len())?;
-            let (due_ns, begins_ns) = (expires_ns, at_ns);
-            let late = Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status, _held: held };
+            let _held = self.holding.hold(body.len())?;
+            // The client counts it as failed.
+            let stamps = None;
+            let (due_ns, arrived_ns, begins_ns) = (expires_ns, at_ns, at_ns);
+            let late = Late { due_ns, arrived_ns, begins_ns, call, body, status, stamps, _held };
             self.late.push(Reverse(late));
             return Ok(Decided::Later);
         }
@@ -248,11 +271,15 @@ impl Dispatcher {
             // An echoed item is as large as the arguments, about; any other is one for all calls.
             let _held = self.holding.hold(arguments.len())?;
             let item = answer.into_owned();
-            let stream = Stream { call, method: position, item, left, not_before_ns, deadline_ns, _held };
+            let (method, stamps) = (position, self.stamps.take());
+            let stream = Stream { call, method, item, left, not_before_ns, deadline_ns, stamps, _held };
             self.streams.push(stream);
             return Ok(Decided::Later);
         }
         self.body.clear();
+        if let Some(stamps) = &mut self.stamps {
+            stamps.encoding_ns = now_ns();
+        }
         let status = match &outcome.fault {
             Some(fault) => self.envelope.fault(call, fault, &mut self.body),
             None => {
@@ -265,14 +292,27 @@ impl Dispatcher {
                 Status::OK
             }
         };
+        if let Some(stamps) = &mut self.stamps {
+            stamps.encoded_ns = now_ns();
+        }
         if is_late {
             let _held = self.holding.hold(self.body.len())?;
+            let stamps = self.stamps.take().map(Box::new);
             let body = std::mem::take(&mut self.body);
             let begins_ns = due_ns.saturating_sub(outcome.hold_ns);
-            self.late.push(Reverse(Late { due_ns, arrived_ns: at_ns, begins_ns, call, body, status, _held }));
+            let arrived_ns = at_ns;
+            let late = Late { due_ns, arrived_ns, begins_ns, call, body, status, stamps, _held };
+            self.late.push(Reverse(late));
             return Ok(Decided::Later);
         }
         Ok(Decided::Now { status, at_ns })
+    }
+
+    /// Begins the stamps of a message, where it is a call that is sampled.
+    fn first_stamp(&self, incoming: &Incoming<'_>) -> Option<ServerStamps> {
+        let log = self.prepared.records.stages.as_ref()?;
+        let key = self.envelope.key(incoming).filter(|key| log.wants(*key))?;
+        Some(ServerStamps { key, received_ns: now_ns(), ..ServerStamps::default() })
     }
 
     /// Sends `self.body` (unless empty with a status that is no answer) and ends the call.
@@ -311,6 +351,7 @@ impl Handler for Dispatcher {
     fn handle(&mut self, incoming: Incoming<'_>, replies: &mut dyn Replies) {
         let at_ns = *self.batch_ns.get_or_insert_with(now_ns);
         let deadline_ns = incoming.deadline_ns;
+        self.stamps = self.first_stamp(&incoming);
         match self.envelope.open(incoming, at_ns, &mut self.outbox) {
             Asked::Call { call, method, arguments } => {
                 self.call(call, &method, arguments, deadline_ns, replies);
@@ -338,6 +379,10 @@ impl Handler for Dispatcher {
         while self.late.peek().is_some_and(|Reverse(late)| late.due_ns <= at_ns) {
             let Some(Reverse(late)) = self.late.pop() else { break };
             self.body = late.body;
+            if let (Some(mut stamps), Some(log)) = (late.stamps, &self.prepared.records.stages) {
+                stamps.answered_ns = now_ns();
+                log.add(*stamps);
+            }
             self.reply(late.call, late.status, replies);
             self.prepared.note(late.arrived_ns, late.begins_ns);
         }
@@ -374,31 +419,4 @@ impl Handler for Dispatcher {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rpc::{Answer, Delay, Hold, Method, Type};
-
-    #[test]
-    fn a_serial_server_has_one_line_and_a_sleeping_one_has_none() {
-        let service = |how| Service {
-            name: "s".into(),
-            seed: 1,
-            methods: vec![ServiceMethod {
-                method: Method { name: "m".into(), params: Vec::new(), returns: Type::Nil },
-                answer: Answer::Value(Value::Nil),
-                stream_items: None,
-                delay: Some(Delay { hold: Hold::Fixed(10), stall: None, how }),
-                fail_rate: 0.0,
-            }],
-        };
-        let ends = |how, arrivals: [u64; 4]| {
-            let service = service(how);
-            let codec = crate::codec::by_name("json", &crate::codec::Options::default()).unwrap();
-            let prepared = Dispatcher::prepare(codec.as_ref(), &service).unwrap();
-            let base_ns = prepared.started_ns;
-            arrivals.map(|at| prepared.decide(&service, &service.methods[0], 0, base_ns + at).1 - base_ns)
-        };
-        assert_eq!(ends(How::Serial, [1_000, 1_001, 1_002, 1_500]), [1_010, 1_020, 1_030, 1_510]);
-        assert_eq!(ends(How::Sleep, [1_000, 1_001, 1_002, 1_500]), [1_010, 1_011, 1_012, 1_510]);
-    }
-}
+mod tests;

@@ -383,8 +383,13 @@ mod tests {
         ] {
             assert!(Gap.client(&context).open(None, bytes, 0, &mut Vec::new()).is_err(), "{bytes:?}");
         }
-        let incoming =
-            |body| Incoming { reply_to: ReplyTo { peer: 0, id: 0 }, path: None, body, deadline_ns: None };
+        let incoming = |body| Incoming {
+            reply_to: ReplyTo { peer: 0, id: 0 },
+            path: None,
+            body,
+            deadline_ns: None,
+            key: None,
+        };
         let asked = Gap.server(&context).open(
             incoming(b"\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\xff"),
             0,

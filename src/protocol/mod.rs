@@ -19,11 +19,12 @@ mod reflection;
 pub mod registry;
 mod series;
 mod session;
+mod stages;
 mod xmlrpc;
 mod zerorpc;
 
 pub use call_log::{CallLog, CallLogError, LoggedCall};
-pub use dispatch::Dispatcher;
+pub use dispatch::{Dispatcher, Records};
 pub use grpc::grpc_status_name;
 pub use method_codecs::MethodCodecs;
 pub use offer::{Asker, Introspect, MAX_METHODS, Offer, OfferedMethod, one_method};
@@ -33,6 +34,7 @@ pub use reflection::reflect;
 pub use registry::{Protocol, ProtocolError};
 pub use series::Series;
 pub use session::{Answered, CallId, Session, Submitted, call_error};
+pub use stages::{ClientStamps, SampleLog, ServerStamps, StampLog, from_bytes, to_bytes};
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -158,6 +160,12 @@ pub enum Opened<'a> {
 
 /// The server's end of an envelope. All times are [`crate::clock::now_ns`] and passed in.
 pub trait ServerEnvelope: Send {
+    /// By which number the client knows a call ([`Incoming::key`]); `None` where the message is none, or
+    /// does not say. Looks and changes nothing.
+    fn key(&self, incoming: &Incoming<'_>) -> Option<u64> {
+        incoming.key
+    }
+
     /// Takes a message apart.
     fn open<'a>(&mut self, incoming: Incoming<'a>, now_ns: u64, outbox: &mut Vec<Posted>) -> Asked<'a>;
 

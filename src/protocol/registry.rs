@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
-use super::{CallLog, Context, Dispatcher, Envelope, gap, grpc, reflection, xmlrpc, zerorpc};
+use super::{Context, Dispatcher, Envelope, Records, gap, grpc, reflection, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
 use crate::rpc::{Compression, Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
@@ -301,11 +301,25 @@ impl Protocol {
         write_batch: usize,
         server_threads: usize,
     ) -> Result<Arc<Wiring>, ProtocolError> {
+        self.wiring_with(service, write_batch, server_threads, Records::default())
+    }
+
+    /// [`Self::wiring`]; a server end that lives in the client keeps these records.
+    ///
+    /// # Errors
+    /// See [`Self::handlers`].
+    pub fn wiring_with(
+        &self,
+        service: &Arc<Service>,
+        write_batch: usize,
+        server_threads: usize,
+        records: Records,
+    ) -> Result<Arc<Wiring>, ProtocolError> {
         let mut route = self.envelope.route(service, self.media_type);
         self.reach.redirect(&mut route, service);
         // The null transport has no server process: its server end lives in the client.
         let local = self.transport.name() == transport::NULL;
-        let local_handlers = if local { Some(self.handlers(service)?) } else { None };
+        let local_handlers = if local { Some(self.handlers_with(service, records)?) } else { None };
         Ok(Arc::new(Wiring {
             paths: route.paths,
             media_type: route.media_type,
@@ -326,19 +340,19 @@ impl Protocol {
     /// # Errors
     /// The codec cannot carry a type of the service.
     pub fn handlers(&self, service: &Arc<Service>) -> Result<HandlerFactory, ProtocolError> {
-        self.handlers_with_log(service, None)
+        self.handlers_with(service, Records::default())
     }
 
-    /// [`Self::handlers`] that keep a record of their calls.
+    /// [`Self::handlers`] that keep records of their calls.
     ///
     /// # Errors
     /// A type that the codec cannot carry.
-    pub fn handlers_with_log(
+    pub fn handlers_with(
         &self,
         service: &Arc<Service>,
-        log: Option<Arc<CallLog>>,
+        records: Records,
     ) -> Result<HandlerFactory, ProtocolError> {
-        let methods = Dispatcher::prepare_with_log(self.codec.as_ref(), service, log)?;
+        let methods = Dispatcher::prepare_with(self.codec.as_ref(), service, records)?;
         let (envelope, context) = (Arc::clone(&self.envelope), self.context(service));
         Ok(Arc::new(move || -> Box<dyn Handler> {
             Box::new(Dispatcher::new(&context.service, &methods, envelope.server(&context)))

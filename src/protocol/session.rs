@@ -1,11 +1,14 @@
 //! The client's end of a protocol over one connection: calls in, decoded answers out.
 
+mod receive;
+
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 
+use self::receive::Receiver;
 use super::method_codecs::{MethodCodecs, unencodable};
-use super::{ClientEnvelope, Opened, Posted, Protocol};
-use crate::clock::now_ns;
+use super::stages::{ClientStamps, is_sampled};
+use super::{ClientEnvelope, Posted, Protocol};
 use crate::rpc::{CallError, Service, Value};
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError};
 
@@ -15,6 +18,9 @@ use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, Transpo
 pub struct CallId(u64);
 
 const SLOT_BITS: u32 = 16;
+/// Above the generation stands the number of the session, where calls are sampled: another process has to
+/// tell apart the calls of several.
+const SESSION_SHIFT: u32 = 44;
 
 impl CallId {
     /// The slot.
@@ -46,6 +52,8 @@ pub struct Answered<'a> {
     pub encoded_bytes: usize,
     /// When the messages of this poll began to be delivered, before any was decoded ([`now_ns`]).
     pub received_ns: u64,
+    /// When it was where, if it is sampled ([`Session::sample`]).
+    pub stamps: Option<&'a ClientStamps>,
 }
 
 /// A call in flight.
@@ -57,6 +65,8 @@ struct Open {
     start_ns: u64,
     /// The decoded answer that waits for the transport's status.
     held: Option<Held>,
+    /// Kept after the call until its slot is taken again.
+    stamps: Option<ClientStamps>,
 }
 
 #[derive(Debug)]
@@ -75,6 +85,8 @@ pub struct Session {
     status_ends_calls: bool,
     metadata: std::sync::Arc<[(String, String)]>,
     timeout_ns: Option<u64>,
+    /// One call in so many leaves stamps; 0 for none.
+    sample_every: u32,
     body: Vec<u8>,
     values: Vec<Value>,
     outbox: Vec<Posted>,
@@ -92,6 +104,8 @@ impl std::fmt::Debug for Session {
 struct Calls {
     open: Vec<Open>,
     free: Vec<usize>,
+    /// How many calls in flight are sampled.
+    sampled: usize,
 }
 
 impl Calls {
@@ -104,8 +118,27 @@ impl Calls {
         if let Some(call) = self.find(id) {
             call.in_use = false;
             call.held = None;
+            let was_sampled = call.stamps.is_some();
+            self.sampled -= usize::from(was_sampled);
             self.free.push(slot);
         }
+    }
+
+    /// The stamps of a call that has just been closed.
+    fn stamps(&self, id: u64) -> Option<&ClientStamps> {
+        self.open.get(CallId(id).slot()).filter(|call| call.id == id)?.stamps.as_ref()
+    }
+
+    /// Whether a delivery belongs to a sampled call, or may.
+    fn is_sampled(&mut self, delivery: &Delivery<'_>) -> bool {
+        self.sampled > 0
+            && match delivery {
+                Delivery::Message { id: None, .. } => true,
+                Delivery::Message { id: Some(id), .. } | Delivery::End { id, .. } => {
+                    self.find(*id).is_some_and(|call| call.stamps.is_some())
+                }
+                Delivery::Failed { .. } => false,
+            }
     }
 }
 
@@ -126,10 +159,11 @@ impl Session {
             connection,
             envelope: protocol.envelope.client(&context),
             methods: Rc::clone(methods),
-            calls: Calls { open, free: (0..in_flight).rev().collect() },
+            calls: Calls { open, free: (0..in_flight).rev().collect(), sampled: 0 },
             status_ends_calls: context.carries.status,
             metadata: std::sync::Arc::clone(&protocol.reach.metadata),
             timeout_ns: None,
+            sample_every: 0,
             body: Vec::new(),
             values: Vec::new(),
             outbox: Vec::new(),
@@ -141,6 +175,15 @@ impl Session {
     /// comes later is a time-out, whatever the server calls it. Giving calls up is the caller's part.
     pub fn set_timeout(&mut self, timeout_ns: Option<u64>) {
         self.timeout_ns = timeout_ns;
+    }
+
+    /// Has one call in `every` leave stamps. `number` tells the session from the process's others. To be
+    /// said before the first call.
+    pub fn sample(&mut self, every: u32, number: u64) {
+        self.sample_every = every;
+        for call in &mut self.calls.open {
+            call.id |= number << SESSION_SHIFT;
+        }
     }
 
     /// How many more calls fit.
@@ -178,8 +221,16 @@ impl Session {
         self.connection
             .submit(Outgoing { id, method, metadata: &self.metadata, body: &mut self.body })
             .map_err(call_error)?;
+        let stamps =
+            match self.sample_every {
+                0 => None,
+                every => self.connection.key(id).filter(|key| is_sampled(*key, every)).map(|key| {
+                    ClientStamps { key, sent_ns: crate::clock::now_ns(), ..ClientStamps::default() }
+                }),
+            };
         self.calls.free.pop();
-        *call = Open { id, in_use: true, method, start_ns: now_ns, held: None };
+        self.calls.sampled += usize::from(stamps.is_some());
+        *call = Open { id, in_use: true, method, start_ns: now_ns, held: None, stamps };
         Ok(Submitted { id: CallId(id), encoded_bytes })
     }
 
@@ -236,6 +287,7 @@ impl Session {
                     is_item: false,
                     encoded_bytes: 0,
                     received_ns: now_ns,
+                    stamps: None,
                 });
             }
         }
@@ -272,132 +324,6 @@ impl Session {
     #[must_use]
     pub fn opening(&self) -> Opening {
         self.connection.opening()
-    }
-}
-
-/// Takes deliveries of one poll: everything of a session but its connection.
-struct Receiver<'s> {
-    envelope: &'s mut dyn ClientEnvelope,
-    methods: &'s [MethodCodecs],
-    calls: &'s mut Calls,
-    values: &'s mut Vec<Value>,
-    outbox: &'s mut Vec<Posted>,
-    /// Answers wait for the transport's status.
-    hold: bool,
-    timeout_ns: Option<u64>,
-    /// When the first message of this poll was delivered: a clock read for each would cost as much as
-    /// decoding a small answer.
-    received_ns: Option<u64>,
-}
-
-impl Receiver<'_> {
-    fn take(&mut self, delivery: Delivery<'_>, sink: &mut dyn FnMut(Answered<'_>)) {
-        let received_ns = *self.received_ns.get_or_insert_with(now_ns);
-        match delivery {
-            Delivery::Message { id, body } => match self.envelope.open(id, body, received_ns, self.outbox) {
-                Ok(opened) => self.opened(opened, received_ns, sink),
-                Err(reason) => {
-                    if let Some(id) = id {
-                        self.finish(id, Err(CallError::Protocol { reason }), 0, received_ns, sink);
-                    }
-                    // A damaged message of no known call leaves that call to its time-out.
-                }
-            },
-            Delivery::End { id, status } => self.ended(id, &status, received_ns, sink),
-            Delivery::Failed { id, error } => self.finish(id, Err(call_error(error)), 0, received_ns, sink),
-        }
-    }
-
-    fn opened(&mut self, opened: Opened<'_>, received_ns: u64, sink: &mut dyn FnMut(Answered<'_>)) {
-        let (id, body, is_item) = match opened {
-            Opened::Answer { id, body } => (id, body, false),
-            Opened::Item { id, body } => (id, body, true),
-            Opened::End { id } => return self.finish(id, Ok(&Value::Nil), 0, received_ns, sink),
-            Opened::Fault { id, fault } => {
-                return self.finish(id, Err(CallError::Remote(fault)), 0, received_ns, sink);
-            }
-            Opened::Nothing => return,
-        };
-        let hold = self.hold;
-        let Some(call) = self.calls.find(id) else { return };
-        let codecs = &self.methods[call.method];
-        // Where the status ends a call, its envelope cannot tell an item from an answer.
-        let is_item = is_item || (hold && codecs.streams);
-        self.values.clear();
-        let decoded = codecs.result.decode(body, self.values);
-        let outcome = match decoded {
-            Ok(()) if self.values.len() == 1 => Ok(()),
-            Ok(()) => Err(CallError::Protocol { reason: "the answer is not one value".into() }),
-            Err(error) => Err(CallError::Protocol { reason: format!("cannot decode the answer: {error}") }),
-        };
-        let encoded_bytes = body.len();
-        if is_item && outcome.is_ok() {
-            let outcome = Ok(&self.values[0]);
-            return sink(Answered { id: CallId(id), outcome, is_item, encoded_bytes, received_ns });
-        }
-        if hold {
-            let outcome = match outcome {
-                _ if call.held.is_some() => {
-                    Err(CallError::Protocol { reason: "two answers to one call".into() })
-                }
-                Ok(()) => self.values.pop().ok_or(CallError::Protocol { reason: "no value".into() }),
-                Err(error) => Err(error),
-            };
-            call.held = Some(Held { outcome, encoded_bytes, received_ns });
-            return;
-        }
-        self.calls.close(id);
-        self.envelope.forget(id);
-        let outcome = outcome.map(|()| &self.values[0]);
-        sink(Answered { id: CallId(id), outcome, is_item: false, encoded_bytes, received_ns });
-    }
-
-    fn ended(
-        &mut self,
-        id: u64,
-        status: &crate::transport::Status,
-        received_ns: u64,
-        sink: &mut dyn FnMut(Answered<'_>),
-    ) {
-        let Some(call) = self.calls.find(id) else { return };
-        let streams = self.methods[call.method].streams;
-        let held = call.held.take();
-        if status.kind != crate::transport::StatusKind::Ok {
-            let elapsed_ns = received_ns.saturating_sub(call.start_ns);
-            if let Some(limit_ns) = self.timeout_ns.filter(|limit_ns| *limit_ns <= elapsed_ns) {
-                let error = CallError::Timeout { after_ms: limit_ns / 1_000_000 };
-                return self.finish(id, Err(error), 0, received_ns, sink);
-            }
-            let fault = self.envelope.fault_of(status);
-            return self.finish(id, Err(CallError::Remote(fault)), 0, received_ns, sink);
-        }
-        match held {
-            Some(held) => {
-                let outcome = held.outcome.as_ref().map_err(CallError::clone);
-                self.finish(id, outcome, held.encoded_bytes, held.received_ns, sink);
-            }
-            None if streams => self.finish(id, Ok(&Value::Nil), 0, received_ns, sink),
-            None => {
-                let reason = "the call ended well but without an answer".into();
-                self.finish(id, Err(CallError::Protocol { reason }), 0, received_ns, sink);
-            }
-        }
-    }
-
-    fn finish(
-        &mut self,
-        id: u64,
-        outcome: Result<&Value, CallError>,
-        encoded_bytes: usize,
-        received_ns: u64,
-        sink: &mut dyn FnMut(Answered<'_>),
-    ) {
-        if self.calls.find(id).is_none() {
-            return;
-        }
-        self.calls.close(id);
-        self.envelope.forget(id);
-        sink(Answered { id: CallId(id), outcome, is_item: false, encoded_bytes, received_ns });
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::text::markdown;
+use super::extras::{Extra, extras};
+use super::text::{Limited, markdown};
 use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 
@@ -16,13 +17,16 @@ const MAX_SENTENCE: usize = 400;
 
 fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     let view = view(input.run);
-    let mut text = Limited { text: String::new(), left_out: 0 };
+    let mut text = Limited::new(MAX_BYTES);
     text.push(&format!("### {}\n\n", markdown(&input.run.scenario.name, MAX_NAME)));
     for sentence in &view.headline {
         text.push(&format!("{}  \n", markdown(sentence, MAX_SENTENCE)));
     }
     for group in &view.groups {
         push_group(&mut text, group);
+    }
+    for extra in extras(input.run) {
+        push_extra(&mut text, &extra);
     }
     push_notes(&mut text, &view);
     if let Some(cpu) = &input.run.environment.cpu {
@@ -36,30 +40,6 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
         ));
     }
     Ok(one_file(FORMAT.file_name, text.finish()))
-}
-
-/// A text that leaves out lines which no longer fit, and says how many.
-struct Limited {
-    text: String,
-    left_out: usize,
-}
-
-impl Limited {
-    fn push(&mut self, part: &str) {
-        if self.text.len() + part.len() > MAX_BYTES {
-            self.left_out += 1;
-        } else {
-            self.text.push_str(part);
-        }
-    }
-
-    fn finish(mut self) -> String {
-        if self.left_out > 0 {
-            let _ =
-                write!(self.text, "\n{} lines did not fit; the other reports have them.\n", self.left_out);
-        }
-        self.text
-    }
 }
 
 fn push_group(text: &mut Limited, group: &Group) {
@@ -81,6 +61,26 @@ fn push_group(text: &mut Limited, group: &Group) {
     }
     for remark in &group.remarks {
         text.push(&format!("\n{}\n", markdown(remark, MAX_SENTENCE)));
+    }
+}
+
+fn push_extra(text: &mut Limited, extra: &Extra) {
+    let columns = extra.columns.len();
+    let marks: Vec<&str> = (0..columns)
+        .map(|column| if column < extra.names || column + 1 == columns { ":--" } else { "--:" })
+        .collect();
+    text.push(&format!(
+        "\n**{}**\n\n| {} |\n|{}|\n",
+        extra.title,
+        extra.columns.join(" | "),
+        marks.join("|")
+    ));
+    for row in &extra.rows {
+        let cells: Vec<String> = row.iter().map(|cell| markdown(cell, MAX_NAME)).collect();
+        text.push(&format!("| {} |\n", cells.join(" | ")));
+    }
+    for remark in &extra.remarks {
+        text.push(&format!("\n{remark}\n"));
     }
 }
 

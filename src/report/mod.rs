@@ -7,22 +7,45 @@
 //!
 //! Adding a format is one file and one line in [`FORMATS`].
 
+mod bencher;
+mod benchmark_bigger;
+mod benchmark_smaller;
 mod charts;
+mod check;
 mod csv;
+mod explain;
+mod extras;
 mod hgrm;
 mod html;
 mod json;
+mod junit;
 mod markdown;
+mod measures;
 mod sentences;
+mod suite;
 mod table;
 mod text;
 mod view;
 
+pub use check::{CHECK_FORMATS, CheckFormat, is_check_format, render_check};
+
 use crate::result::{Histograms, RunResult};
 
+pub use explain::{EXPLAIN_FORMATS, UnknownExplainFormat, render_explanations, render_overviews};
+
 /// Every format.
-pub const FORMATS: &[Format] =
-    &[table::FORMAT, json::FORMAT, markdown::FORMAT, csv::FORMAT, hgrm::FORMAT, html::FORMAT];
+pub const FORMATS: &[Format] = &[
+    table::FORMAT,
+    json::FORMAT,
+    markdown::FORMAT,
+    csv::FORMAT,
+    hgrm::FORMAT,
+    html::FORMAT,
+    junit::FORMAT,
+    benchmark_smaller::FORMAT,
+    benchmark_bigger::FORMAT,
+    bencher::FORMAT,
+];
 
 /// A format.
 #[derive(Clone, Copy)]

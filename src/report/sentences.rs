@@ -10,6 +10,10 @@ use crate::result::{
 
 /// The most load points that the headline speaks of.
 const MAX_HEADLINES: usize = 3;
+/// A stop that is told: a shorter one is no more than two looks at the server's state.
+const TOLD_STOP_NS: u64 = 20_000_000;
+/// The most stages of a load that are named in a sentence.
+const MAX_STAGES: usize = 6;
 
 pub(super) fn headline(run: &RunResult, rankings: &[Ranking], valid: bool) -> Vec<String> {
     let mut sentences = Vec::new();
@@ -76,6 +80,14 @@ fn only_ranked(ranking: &Ranking) -> Option<&Standing> {
 pub(super) fn load_in_words(load: &LoadRecord) -> String {
     let mut words = Vec::new();
     match load.model {
+        _ if !load.stages.is_empty() => {
+            let stages: Vec<&str> = load.stages.iter().map(|stage| &*stage.label).collect();
+            let shown = stages.iter().take(MAX_STAGES).copied().collect::<Vec<_>>().join(", ");
+            let more = if stages.len() > MAX_STAGES { ", …" } else { "" };
+            let arrivals = load.arrivals.map_or(String::new(), |of| format!(", {} arrivals", arrivals(of)));
+            words.push(format!("{} loop in stages ({shown}{more}){arrivals}", model(load.model)));
+            words.extend(load.think_time.filter(|think| !think.is_zero()).map(think_in_words));
+        }
         LoadModel::Closed => {
             let calls = load.concurrency.unwrap_or(0);
             words.push(format!("closed loop, {} in flight", plural(calls, "call")));
@@ -83,10 +95,7 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
         }
         LoadModel::Open => {
             let rate = load.rate_per_s.map_or_else(|| NOTHING.to_owned(), rate_per_s);
-            let arrivals = match load.arrivals {
-                Some(Arrivals::Poisson) => "Poisson",
-                _ => "constant",
-            };
+            let arrivals = arrivals(load.arrivals.unwrap_or(Arrivals::Constant));
             words.push(format!("open loop, {rate}, {arrivals} arrivals"));
         }
     }
@@ -114,6 +123,20 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
         WriteBatch::UpTo(messages) => format!("up to {} per write", plural(u64::from(messages), "message")),
     });
     words.join("; ")
+}
+
+fn model(model: LoadModel) -> &'static str {
+    match model {
+        LoadModel::Closed => "closed",
+        LoadModel::Open => "open",
+    }
+}
+
+fn arrivals(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Poisson => "Poisson",
+        Arrivals::Constant => "constant",
+    }
 }
 
 fn think_in_words(think: ThinkTime) -> String {
@@ -180,6 +203,13 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
                 "{}: the load generator's lag is more than a tenth of {}",
                 cell.label(),
                 cell.figures.lag_marked.join(", ")
+            ));
+        }
+        if let Some(stopped_ns) = cell.figures.server_stopped_ns.filter(|ns| *ns >= TOLD_STOP_NS) {
+            notes.push(format!(
+                "{}: the server was stopped for {} in one of the rounds; that is in its times, and counts",
+                cell.label(),
+                duration_ns(stopped_ns as f64)
             ));
         }
         // An errors verdict says it already.

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use super::text::line;
+use super::extras::{Extra, extras};
+use super::text::{line, wrap};
 use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
 
@@ -26,6 +27,9 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     for group in &view.groups {
         write_group(&mut text, group, input);
     }
+    for extra in extras(input.run) {
+        write_extra(&mut text, &extra, input);
+    }
     write_notes(&mut text, &view, input);
     Ok(one_file(FORMAT.file_name, text))
 }
@@ -43,6 +47,17 @@ fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
     }
     for remark in &group.remarks {
         wrap(text, remark, "  ", columns);
+    }
+    text.push('\n');
+}
+
+fn write_extra(text: &mut String, extra: &Extra, input: &Input<'_>) {
+    let _ = writeln!(text, "{}", extra.title);
+    let cells = |row: &Vec<String>| row.iter().map(|cell| Cell::new(line(cell, MAX_NAME))).collect();
+    let rows = extra.rows.iter().map(cells).collect();
+    write_table(text, &extra.columns, rows, extra.names..=extra.columns.len() - 2, input);
+    for remark in &extra.remarks {
+        wrap(text, remark, "  ", usize::from(input.options.columns));
     }
     text.push('\n');
 }
@@ -171,23 +186,4 @@ fn write_notes(text: &mut String, view: &View, input: &Input<'_>) {
     for note in &view.notes {
         wrap(text, &line(note, MAX_SENTENCE), "  ", columns);
     }
-}
-
-/// Writes a sentence in lines of at most `columns` characters; later lines begin with `indent`.
-fn wrap(text: &mut String, sentence: &str, indent: &str, columns: usize) {
-    let mut column = 0;
-    for word in sentence.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > columns {
-            text.push('\n');
-            text.push_str(indent);
-            column = indent.len();
-        } else if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
 }

@@ -130,7 +130,10 @@ fn a_run_without_cells_and_histograms_has_every_report() {
 fn an_unknown_format_is_told_the_known_ones() {
     let (run, histograms) = small_run();
     let error = render("pdf", &run, &histograms).unwrap_err().to_string();
-    assert_eq!(error, "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html");
+    assert_eq!(
+        error,
+        "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html, junit, benchmark-smaller, benchmark-bigger, bencher"
+    );
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! Texts of strangers, made fit for where they go.
+//! Texts of strangers, made fit for where they go; lines that fit, and texts that stay small.
+
+use std::fmt::Write as _;
 
 /// Whether a character is harmless in a line of text: no control character (an escape sequence could
 /// rewrite the terminal) and no direction mark (it could turn the line around).
@@ -57,6 +59,56 @@ pub(super) fn file_name(text: &str) -> String {
         .map(|character| if character.is_ascii_alphanumeric() || character == '_' { character } else { '-' })
         .collect();
     if name.is_empty() { "unnamed".to_owned() } else { name }
+}
+
+/// Writes a sentence in lines of at most `columns` characters; later lines begin with `indent`.
+pub(super) fn wrap(text: &mut String, sentence: &str, indent: &str, columns: usize) {
+    let mut column = 0;
+    for word in sentence.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > columns {
+            text.push('\n');
+            text.push_str(indent);
+            column = indent.len();
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+}
+
+/// A text that leaves out lines which no longer fit, and says how many.
+pub(super) struct Limited {
+    text: String,
+    max_bytes: usize,
+    left_out: usize,
+}
+
+impl Limited {
+    /// Room for so many bytes, and a line more.
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self { text: String::new(), max_bytes, left_out: 0 }
+    }
+
+    pub(super) fn push(&mut self, part: &str) {
+        if self.text.len() + part.len() > self.max_bytes {
+            self.left_out += 1;
+        } else {
+            self.text.push_str(part);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        if self.left_out > 0 {
+            // Writing to a String cannot fail.
+            let _ =
+                write!(self.text, "\n{} lines did not fit; the other reports have them.\n", self.left_out);
+        }
+        self.text
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::{ErrorExample, MethodResult};
+use super::stage::StageResult;
 use crate::rpc::ErrorClass;
 
 /// A distribution of times in nanoseconds. A quantile without enough samples is null.
@@ -132,6 +133,9 @@ pub struct OpeningTime {
 /// is null.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Stages {
+    /// Opening the connection, where every call opens its own.
+    #[serde(default)]
+    pub connecting: Option<Quantiles>,
     /// Encoding the call.
     pub client_encode: Option<Quantiles>,
     /// From handed to the client's transport until the server has the message.
@@ -144,8 +148,50 @@ pub struct Stages {
     pub server_encode: Option<Quantiles>,
     /// From handed to the server's transport until the client has the message.
     pub response_transport: Option<Quantiles>,
-    /// Decoding the answer.
+    /// Decoding the answer; of a stream, its first item.
     pub client_decode: Option<Quantiles>,
+    /// Of a stream: from its first item, decoded, to its end.
+    #[serde(default)]
+    pub following_items: Option<Quantiles>,
+    /// Of a server that leaves no stamps: everything from handed to the client's transport until the client
+    /// has the answer.
+    #[serde(default)]
+    pub transport_and_server: Option<Quantiles>,
+}
+
+impl Stages {
+    /// Every stage with its name, in the order in which a call goes through them. A call has either the stages
+    /// between the two transports or [`Self::transport_and_server`].
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, Option<&Quantiles>); 10] {
+        [
+            ("connecting", self.connecting.as_ref()),
+            ("client_encode", self.client_encode.as_ref()),
+            ("request_transport", self.request_transport.as_ref()),
+            ("server_decode", self.server_decode.as_ref()),
+            ("handler", self.handler.as_ref()),
+            ("server_encode", self.server_encode.as_ref()),
+            ("response_transport", self.response_transport.as_ref()),
+            ("transport_and_server", self.transport_and_server.as_ref()),
+            ("client_decode", self.client_decode.as_ref()),
+            ("following_items", self.following_items.as_ref()),
+        ]
+    }
+}
+
+/// Whether the stages add up to the service time of the sampled calls.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct StagesCheck {
+    /// Calls that were sampled and found on both sides: the stages are theirs.
+    pub samples: u64,
+    /// Calls that were sampled at the client and not found, or not told apart, at the server.
+    pub unmatched: u64,
+    /// Mean service time of all sampled calls, in nanoseconds.
+    pub service_mean_ns: f64,
+    /// Sum of the means of the stages, in nanoseconds.
+    pub stages_mean_ns: f64,
+    /// (stages − service) / service.
+    pub difference: f64,
 }
 
 /// What was measured, of a round or of a cell's rounds together.
@@ -207,10 +253,17 @@ pub struct Figures {
     pub backlog: Option<u64>,
     /// The longest time in which the client process did not run, in nanoseconds.
     pub client_stopped_ns: Option<u64>,
-    /// The longest time in which the server process did not run, in nanoseconds.
+    /// The longest time in which the server process was stopped, in nanoseconds, as far as looks every
+    /// 10 ms tell; null where its processes are not ours.
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,
+    /// The same by stage of the load; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageResult>,
+    /// Whether the stages add up; null where there are none.
+    #[serde(default)]
+    pub stages_check: Option<StagesCheck>,
     /// The same by method.
     #[serde(default)]
     pub methods: BTreeMap<String, MethodResult>,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::stage::LoadStage;
 pub use crate::rpc::{Arrivals, Compression, ConnectionMode, Idle, Listen, Placement, ThinkTime};
 
 /// When calls become due.
@@ -75,6 +76,10 @@ pub struct LoadRecord {
     pub model: LoadModel,
     /// Calls in flight in a closed loop; null in an open one.
     pub concurrency: Option<u64>,
+    /// The stages of the load, in order; empty where it is one throughout. `concurrency` is then the
+    /// highest, and `rate_per_s` the mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<LoadStage>,
     /// Connections.
     pub connections: u64,
     /// The most calls in flight on one connection.
@@ -115,6 +120,9 @@ pub struct LoadRecord {
     /// How messages were compressed; null where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<Compression>,
+    /// One call in so many left stamps for the stages; null where none did.
+    #[serde(default)]
+    pub stage_samples: Option<u64>,
     /// Calls of each method in the wire pass; null without one.
     #[serde(default)]
     pub wire_calls: Option<u64>,

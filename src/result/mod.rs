@@ -8,7 +8,9 @@
 //! May import `rpc`. Data only: it deliberately judges nothing (see `analysis`) and draws nothing
 //! (see `report`).
 
+mod capacity;
 mod cell;
+mod check;
 mod curve;
 mod figures;
 mod histograms;
@@ -17,27 +19,34 @@ mod load;
 mod round;
 mod run;
 mod series;
+mod stage;
 mod store;
 mod wire;
 
+pub use capacity::{Bound, CapacityProbe, CapacityResult};
 pub use cell::{
     CellResult, ErrorExample, MethodResult, OURS, Reason, ReasonKind, RoundRecord, Status, Verdict,
+};
+pub use check::{
+    BytesCheck, CalibratedMetric, Calibration, CheckResult, CheckSettings, CheckSide, CheckStatus,
+    ErrorsCheck, LookRecord, MetricCheck, PairRecord,
 };
 pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
-    Quantiles, RssPeak, Stages, Switches,
+    Quantiles, RssPeak, Stages, StagesCheck, Switches,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;
 pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement, ThinkTime, WriteBatch};
-pub use round::{MethodCounts, OpeningTotals, RoundResult, StageLog, TrafficBytes, WrongAnswer};
+pub use round::{MethodCounts, OpeningTotals, RoundResult, StageCounts, StageLog, TrafficBytes, WrongAnswer};
 pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
     rfc3339_ms,
 };
 pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_curve};
+pub use stage::{LoadStage, StageResult};
 pub use store::{
-    CellKey, Store, StoreError, StoredRound, load_histograms, load_rounds, load_run, write_whole,
+    CellKey, Store, StoreError, StoredRound, load_check, load_histograms, load_rounds, load_run, write_whole,
 };
 pub use wire::{FirstCalls, WireCounts, WireMethod, WirePass};

@@ -121,8 +121,43 @@ impl OpeningTotals {
 pub struct StageLog {
     /// How many calls were sampled and matched on both sides.
     pub samples: u64,
+    /// How many were sampled at the client and have no counterpart at the server.
+    pub unmatched: u64,
+    /// Sum of the service times of all sampled calls, in nanoseconds.
+    pub service_ns: u64,
+    /// Sum of all stages of the matched ones, in nanoseconds.
+    pub stages_ns: u64,
     /// The interval log: `Tag=<stage>/stage,…` (see `hlog`).
     pub hlog: String,
+}
+
+/// What became of the calls that were due in one stage of the load.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct StageCounts {
+    /// Calls that were due, in an open loop.
+    pub offered_calls: u64,
+    /// Calls that were answered, rightly or wrongly.
+    pub calls: u64,
+    /// Failed calls by class.
+    pub errors: BTreeMap<ErrorClass, u64>,
+    /// Calls that found no free slot, in an open loop.
+    pub waited_calls: u64,
+    /// From the stage's begin until its last call was over.
+    pub elapsed_ns: u64,
+}
+
+impl StageCounts {
+    /// Adds what another thread counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.offered_calls += other.offered_calls;
+        self.calls += other.calls;
+        self.waited_calls += other.waited_calls;
+        self.elapsed_ns = self.elapsed_ns.max(other.elapsed_ns);
+        for (class, count) in &other.errors {
+            *self.errors.entry(*class).or_default() += count;
+        }
+    }
 }
 
 /// A finished round.
@@ -184,10 +219,16 @@ pub struct RoundResult {
     pub mishap: Option<String>,
     /// The largest gap in the generator's own heartbeat.
     pub client_stopped_ns: Option<u64>,
-    /// The longest time in which the server did not run.
+    /// The longest time in which the server was stopped, as far as looks every 10 ms tell.
     pub server_stopped_ns: Option<u64>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,
+    /// The stages of the load, in order; empty where it has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_stages: Vec<StageCounts>,
+    /// The interval log of the stages: as `hlog`, with a stage's position in place of a method.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stages_hlog: String,
     /// The interval log with the response, service, wait and lag histograms of every method, and the
     /// times to the first item of streams.
     pub hlog: String,

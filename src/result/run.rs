@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::capacity::CapacityResult;
 use super::cell::{CellResult, Status};
 use super::curve::Curve;
 use crate::rpc::rfc3339;
@@ -154,6 +155,9 @@ pub struct RunResult {
     /// The selftest on this machine, where one was made.
     #[serde(default)]
     pub selftest: Option<SelftestRecord>,
+    /// The highest rates that were searched for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity: Vec<CapacityResult>,
     /// Curves over what the scenario sweeps, such as latency against load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,

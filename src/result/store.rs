@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cell::RoundRecord;
+use super::check::CheckResult;
 use super::histograms::{CellHistograms, Histograms};
 use super::hlog;
 use super::round::RoundResult;
@@ -16,8 +17,12 @@ use crate::rpc::civil;
 
 /// The file with the whole result.
 const RUN_FILE: &str = "run.json";
+/// The file with what a check decided.
+const CHECK_FILE: &str = "check.json";
 /// The file with one line per finished round, for a run that never came to its end.
 const ROUNDS_FILE: &str = "rounds.jsonl";
+/// The file of a round's stages: that of its histograms with another ending.
+const STAGES_EXTENSION: &str = "stages.hlog";
 /// How many folders of one name and second are tried.
 const MAX_ATTEMPTS: u32 = 1_000;
 /// The longest file name part made from a scenario's or back end's name, in bytes.
@@ -163,12 +168,13 @@ impl Store {
             .truncate(true)
             .open(&path)
             .map_err(io_error("write", &path))?;
-        let stale = dir.join(RUN_FILE);
-        match fs::remove_file(&stale) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io_error("replace", &stale)(error));
+        for stale in [RUN_FILE, CHECK_FILE].map(|name| dir.join(name)) {
+            match fs::remove_file(&stale) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("replace", &stale)(error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         Ok(Self { dir: dir.to_owned(), rounds, written: BTreeSet::new() })
     }
@@ -193,11 +199,14 @@ impl Store {
         let histograms = self.free_name(cell, round);
         let path = self.dir.join(&histograms);
         write_whole(&path, result.hlog.as_bytes())?;
+        if !result.stages_hlog.is_empty() {
+            write_whole(&path.with_extension(STAGES_EXTENSION), result.stages_hlog.as_bytes())?;
+        }
         let stored = StoredRound {
             cell: cell.clone(),
             round,
             histograms: histograms.clone(),
-            result: RoundResult { hlog: String::new(), ..result.clone() },
+            result: RoundResult { hlog: String::new(), stages_hlog: String::new(), ..result.clone() },
         };
         let path = self.dir.join(ROUNDS_FILE);
         let mut line = serde_json::to_vec(&stored)
@@ -234,6 +243,19 @@ impl Store {
     pub fn write_run(&self, run: &RunResult) -> Result<PathBuf, StoreError> {
         let path = self.dir.join(RUN_FILE);
         let mut json = serde_json::to_vec_pretty(run)
+            .map_err(|error| StoreError::Encode { path: path.clone(), reason: error.to_string() })?;
+        json.push(b'\n');
+        write_whole(&path, &json)?;
+        Ok(path)
+    }
+
+    /// Writes `check.json`, in place of an earlier one, never half.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_check(&self, check: &CheckResult) -> Result<PathBuf, StoreError> {
+        let path = self.dir.join(CHECK_FILE);
+        let mut json = serde_json::to_vec_pretty(check)
             .map_err(|error| StoreError::Encode { path: path.clone(), reason: error.to_string() })?;
         json.push(b'\n');
         write_whole(&path, &json)?;
@@ -301,14 +323,38 @@ pub fn load_run(path: &Path) -> Result<RunResult, StoreError> {
         }
         Err(error) => return Err(io_error("read", &file)(error)),
     };
-    let not_a_result =
-        |error: &serde_json::Error| StoreError::NotAResult { path: file.clone(), reason: error.to_string() };
-    // The version first: a later one may look different everywhere else.
-    let versioned: VersionOnly = serde_json::from_slice(&text).map_err(|error| not_a_result(&error))?;
-    if versioned.schema_version > u64::from(SCHEMA_VERSION) {
-        return Err(StoreError::Version { path: file, found: versioned.schema_version });
+    versioned(&text, &file)
+}
+
+/// Reads a check: its folder, or its `check.json`. `None` for a folder, or the `run.json` of one, that
+/// holds no check.
+///
+/// # Errors
+/// It is of a later version, or damaged.
+pub fn load_check(path: &Path) -> Result<Option<CheckResult>, StoreError> {
+    let file = if path.is_dir() { path.join(CHECK_FILE) } else { path.to_owned() };
+    if file.file_name().is_some_and(|name| name == RUN_FILE) {
+        return Ok(None);
     }
-    serde_json::from_slice(&text).map_err(|error| not_a_result(&error))
+    match fs::read(&file) {
+        Ok(text) => versioned(&text, &file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => Ok(None),
+        Err(error) => Err(io_error("read", &file)(error)),
+    }
+}
+
+/// The version first: a later one may look different everywhere else.
+fn versioned<T: serde::de::DeserializeOwned>(text: &[u8], file: &Path) -> Result<T, StoreError> {
+    let not_a_result = |error: &serde_json::Error| StoreError::NotAResult {
+        path: file.to_owned(),
+        reason: error.to_string(),
+    };
+    let VersionOnly { schema_version } =
+        serde_json::from_slice(text).map_err(|error| not_a_result(&error))?;
+    if schema_version > u64::from(SCHEMA_VERSION) {
+        return Err(StoreError::Version { path: file.to_owned(), found: schema_version });
+    }
+    serde_json::from_slice(text).map_err(|error| not_a_result(&error))
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! What a result says of a cell and a run beside the figures.
 
 use crate::analysis::CellDescription;
-use crate::result::{LoadModel, LoadRecord, OURS, WriteBatch};
+use crate::result::{LoadModel, LoadRecord, LoadStage, OURS, WriteBatch};
 use crate::rpc::{Compression, Listen};
 use crate::scenario::{self, Amount};
 
@@ -60,6 +60,28 @@ fn socket(cell: &Cell) -> Option<Listen> {
     })
 }
 
+#[allow(clippy::cast_precision_loss)]
+fn stages(stages: &[scenario::Stage]) -> Vec<LoadStage> {
+    let mut begins_ns = 0;
+    let described = stages.iter().map(|stage| {
+        let (from_per_s, to_per_s) = match stage.level {
+            scenario::Level::Rate { from_per_s, to_per_s } => (Some(from_per_s), Some(to_per_s)),
+            scenario::Level::Concurrency(_) => (None, None),
+        };
+        let described = LoadStage {
+            label: stage.name(),
+            begins_s: begins_ns as f64 / 1e9,
+            lasts_s: stage.length_ns as f64 / 1e9,
+            from_per_s,
+            to_per_s,
+            concurrency: stage.level.concurrency().map(u64::from),
+        };
+        begins_ns += stage.length_ns;
+        described
+    });
+    described.collect()
+}
+
 fn load(cell: &Cell) -> LoadRecord {
     let load = &cell.point.load;
     let ms = |ns: u64| ns / 1_000_000;
@@ -84,6 +106,7 @@ fn load(cell: &Cell) -> LoadRecord {
     LoadRecord {
         model,
         concurrency,
+        stages: stages(&load.stages),
         think_time: load.think_time,
         connections: u64::from(cell.links.connections),
         in_flight: u64::from(cell.links.in_flight),
@@ -106,6 +129,7 @@ fn load(cell: &Cell) -> LoadRecord {
         warmup_calls: calls(load.warmup),
         socket: socket(cell),
         compression: Some(cell.backend.compression).filter(|compression| *compression != Compression::None),
+        stage_samples: Some(u64::from(load.stage_samples)).filter(|every| *every > 0),
         wire_calls: Some(u64::from(load.wire_calls)).filter(|calls| *calls > 0),
         payload_bytes: cell.point.payload_bytes,
     }

@@ -136,6 +136,7 @@ impl Plan {
         let mut cells = Vec::new();
         let mut left_out = Vec::new();
         let points = scenario.load_points();
+        let generators = generators(&scenario, &points);
         for backend in &scenario.backends {
             if !choices.only.is_empty() && !choices.only.contains(&backend.name) {
                 continue;
@@ -147,7 +148,7 @@ impl Plan {
             let backend = &backend;
             let protocol = protocol_of(backend).map_err(failed)?;
             check_backend(backend, &protocol)?;
-            match check_carries(&protocol, &service, &scenario, &points) {
+            match check_carries(&protocol, &service, &generators) {
                 Ok(()) => {}
                 Err(source) if choices.skip_unsupported => {
                     left_out.push((backend.name.clone(), source.to_string()));
@@ -183,21 +184,25 @@ fn check_backend(backend: &Backend, protocol: &Protocol) -> Result<(), PlanError
     }
 }
 
+/// The calls at each payload size; drawn once, because drawing large ones takes longer than checking them.
+fn generators(scenario: &Scenario, points: &[LoadPoint]) -> Vec<Generator> {
+    let mut sizes: Vec<Option<u64>> = Vec::new();
+    for point in points {
+        if !sizes.contains(&point.payload_bytes) {
+            sizes.push(point.payload_bytes);
+        }
+    }
+    sizes.into_iter().map(|bytes| Generator::new(&scenario.workload(bytes))).collect()
+}
+
 /// Checks names, types, constant answers and every argument list that will be sent.
 fn check_carries(
     protocol: &Protocol,
     service: &Service,
-    scenario: &Scenario,
-    points: &[LoadPoint],
+    generators: &[Generator],
 ) -> Result<(), ProtocolError> {
     protocol.check(service)?;
-    let mut checked = Vec::new();
-    for point in points {
-        if checked.contains(&point.payload_bytes) {
-            continue;
-        }
-        checked.push(point.payload_bytes);
-        let generator = Generator::new(&scenario.workload(point.payload_bytes));
+    for generator in generators {
         for method in 0..service.methods.len() {
             for variant in 0..generator.variants(method) {
                 protocol.check_arguments(service, method, generator.arguments(method, variant))?;

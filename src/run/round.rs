@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Interrupt;
 use super::plan::Cell;
+use super::probe::Probe;
 use super::spec::RoundSpec;
 use crate::host::server::{self, READY_TIMEOUT, RunningServer, ServerCommand, ServerSpec};
 use crate::host::{Child, ChildSpec, HostError, own_binary};
@@ -95,11 +96,17 @@ pub fn run_round_with(
     interrupt: &Interrupt,
     extras: Extras,
 ) -> Result<FinishedRound, RoundError> {
-    let OpenedRound { mut server, spec } = open_round(cell, service, folder, interrupt, None)?;
-    let mut result = run_client_process(&spec, interrupt, &mut |_| {})?;
+    let probe = Probe::of(cell);
+    let logs = Logs { calls: None, stages: probe.as_ref().and_then(Probe::server_log) };
+    let OpenedRound { mut server, spec } = open_round(cell, service, folder, interrupt, &logs)?;
+    let probing = RoundSpec { stages: probe.as_ref().map(Probe::orders), ..spec.clone() };
+    let mut result = run_client_process(&probing, interrupt, &mut |_| {})?;
     result.mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
     if extras.wire_pass && result.mishap.is_none() {
         result.wire_pass = wire_pass(cell, &spec, interrupt);
+    }
+    if let (Some(probe), None) = (&probe, &result.mishap) {
+        result.stages = probe.collect(server.as_mut(), service);
     }
     let implementation = server.and_then(|server| server.implementation);
     Ok(FinishedRound { result, implementation })
@@ -127,17 +134,26 @@ pub(super) struct OpenedRound {
     pub(super) spec: RoundSpec,
 }
 
-/// Starts the server of a round. One of ours writes a record of its calls to `log` when it is ended.
+/// What one of our servers writes when it is ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Logs {
+    /// A record of its calls.
+    pub(super) calls: Option<PathBuf>,
+    /// Stamps of one call in so many.
+    pub(super) stages: Option<(PathBuf, u32)>,
+}
+
+/// Starts the server of a round.
 pub(super) fn open_round(
     cell: &Cell,
     service: &std::sync::Arc<Service>,
     folder: &Path,
     interrupt: &Interrupt,
-    log: Option<&Path>,
+    logs: &Logs,
 ) -> Result<OpenedRound, RoundError> {
     let generator = Generator::new(&cell.workload);
     let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
-    let server = start_server(cell, service, folder, log, &mut ready, interrupt);
+    let server = start_server(cell, service, folder, logs, &mut ready, interrupt);
     if interrupt.is_set() {
         return Err(RoundError::Interrupted);
     }
@@ -164,6 +180,7 @@ pub(super) fn open_round(
         server_pid: server.as_ref().map(|server| server.child.pid()),
         break_pacer: false,
         wire_calls: None,
+        stages: None,
     };
     Ok(OpenedRound { server, spec })
 }
@@ -180,7 +197,7 @@ pub fn try_start(
 ) -> Result<(), RoundError> {
     let generator = Generator::new(&cell.workload);
     let mut ready = |address: &str| first_call(cell, &generator, service, address, interrupt);
-    start_server(cell, service, folder, None, &mut ready, interrupt).map(drop)
+    start_server(cell, service, folder, &Logs::default(), &mut ready, interrupt).map(drop)
 }
 
 /// A real call to a server that has just been started; the error is why it is not ready.
@@ -211,7 +228,7 @@ fn start_server(
     cell: &Cell,
     service: &Service,
     folder: &Path,
-    log: Option<&Path>,
+    logs: &Logs,
     ready: &mut dyn FnMut(&str) -> Result<(), String>,
     interrupt: &Interrupt,
 ) -> Result<Option<RunningServer>, RoundError> {
@@ -221,7 +238,7 @@ fn start_server(
     }
     let command = match &cell.backend.command {
         Some(argv) => ServerCommand::Foreign { argv: argv.clone() },
-        None => ServerCommand::Ours { args: serve_arguments(cell, log) },
+        None => ServerCommand::Ours { args: serve_arguments(cell, logs) },
     };
     let spec = ServerSpec {
         name: cell.backend.name.clone(),
@@ -236,7 +253,7 @@ fn start_server(
 }
 
 /// The arguments of `wirebench serve` for one of our own servers.
-fn serve_arguments(cell: &Cell, log: Option<&Path>) -> Vec<String> {
+fn serve_arguments(cell: &Cell, logs: &Logs) -> Vec<String> {
     let mut arguments: Vec<String> = ["serve", "--service-file", "{service}"].map(String::from).to_vec();
     let mut add = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
     match cell.protocol.name {
@@ -250,8 +267,12 @@ fn serve_arguments(cell: &Cell, log: Option<&Path>) -> Vec<String> {
     add("--write-batch", &cell.write_batch.to_string());
     add("--threads", &cell.server_threads.to_string());
     add("--idle", cell.point.load.idle.name());
-    if let Some(log) = log {
+    if let Some(log) = &logs.calls {
         add("--log", &log.to_string_lossy());
+    }
+    if let Some((log, every)) = &logs.stages {
+        add("--stage-log", &log.to_string_lossy());
+        add("--stage-samples", &every.to_string());
     }
     if cell.backend.xmlrpc_i8 {
         arguments.push("--xmlrpc-i8".into());

@@ -1,17 +1,20 @@
 //! What a client process is told and gives back: a [`RoundSpec`] on its standard input, a
 //! [`RoundResult`] on its standard output. Ranks on other hosts speak the same.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::protocol_of;
+use super::probe::StageOrders;
 use super::wire::Pass;
 use crate::host::resources::{self, Usage};
+use crate::host::stops::StopWatch;
 use crate::host::{Serve, ServeError, serve_in_process};
-use crate::load::{self, Drive, DriveError, Observer, Pacing};
-use crate::protocol::ProtocolError;
+use crate::load::{self, Drive, DriveError, Observer, Pacing, StageProbe, StampedCall};
+use crate::protocol::{ProtocolError, Records, ServerStamps, StampLog, to_bytes};
 use crate::result::{ContextSwitches, RoundResult, RssPeak};
 use crate::scenario::{Backend, ConnectionMode, Generator, Idle, Links, Load, Placement, Workload};
 
@@ -46,6 +49,9 @@ pub struct RoundSpec {
     /// Make the wire pass with so many calls of each method, and no timed calls.
     #[serde(default)]
     pub wire_calls: Option<u32>,
+    /// Leave stamps of sampled calls.
+    #[serde(default)]
+    pub stages: Option<StageOrders>,
 }
 
 /// Why a client has no result.
@@ -57,6 +63,14 @@ pub enum ClientError {
     /// The protocol cannot be used.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// The stamps could not be left where they are looked for.
+    #[error("cannot write stamps to {}: {source}", path.display())]
+    Stamps {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The in-process server does not serve.
     #[error("in-process server: {0}")]
     Serve(#[from] ServeError),
@@ -69,8 +83,10 @@ pub enum ClientError {
 pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
     let protocol = protocol_of(&spec.backend)?;
     let service = Arc::new(spec.workload.service());
+    let stamp_log = spec.stages.as_ref().map(|orders| Arc::new(StampLog::new(orders.every)));
+    let records = Records { calls: None, stages: stamp_log.clone() };
     let wiring = protocol
-        .wiring(&service, spec.write_batch as usize, spec.server_threads as usize)?
+        .wiring_with(&service, spec.write_batch as usize, spec.server_threads as usize, records.clone())?
         .with_timeout(spec.load.timeout_ns);
     let is_null = wiring.local_handlers.is_some();
     let target = match &spec.target {
@@ -82,7 +98,7 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
                 service: Arc::clone(&service),
                 wiring: Arc::clone(&wiring),
                 spin: spec.load.idle == Idle::Spin,
-                log: None,
+                log: Some(records),
             };
             serve_in_process(server, &spec.server_cpus)?
         }
@@ -118,18 +134,37 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         seed: spec.workload.seed,
         cpus: spec.client_cpus.clone(),
         payload_bytes,
+        stages: spec.stages.as_ref().map(|orders| Arc::new(StageProbe::new(orders.every))),
     };
-    let watch = Watch { server_pid: spec.server_pid, seen: Mutex::new(Seen::default()) };
+    let watch = Watch {
+        server_pid: spec.server_pid,
+        seen: Mutex::new(Seen::default()),
+        stops: spec.server_pid.and_then(StopWatch::start),
+    };
     let mut round = load::drive(&drive, &watch)?;
+    round.server_stopped_ns = watch.stops.and_then(StopWatch::longest_ns);
     let seen = watch.seen.into_inner().unwrap_or_default();
     seen.fill(&mut round);
+    if let (Some(orders), Some(probe), Some(log)) = (&spec.stages, &drive.stages, stamp_log) {
+        let calls = probe.calls.lock().map(|mut calls| std::mem::take(&mut *calls)).unwrap_or_default();
+        leave(&orders.client_file, &to_bytes(calls.into_iter().map(StampedCall::to_words)))?;
+        if spec.target.is_none() {
+            leave(&orders.server_file, &to_bytes(log.samples().into_iter().map(ServerStamps::to_words)))?;
+        }
+    }
     Ok(round)
+}
+
+fn leave(path: &Path, bytes: &[u8]) -> Result<(), ClientError> {
+    std::fs::write(path, bytes).map_err(|source| ClientError::Stamps { path: path.to_owned(), source })
 }
 
 /// Reads the counters of both processes at the ends of the measured interval.
 struct Watch {
     server_pid: Option<u32>,
     seen: Mutex<Seen>,
+    /// Whether somebody stops the server.
+    stops: Option<StopWatch>,
 }
 
 #[derive(Default)]
@@ -151,9 +186,11 @@ impl Watch {
 impl Observer for Watch {
     fn begins(&self) {
         self.look(0);
+        self.stops.iter().for_each(StopWatch::begin);
     }
 
     fn ends(&self) {
+        self.stops.iter().for_each(StopWatch::pause);
         self.look(1);
     }
 }

@@ -9,13 +9,37 @@ pub struct Embedded {
     pub text: &'static str,
 }
 
+impl Embedded {
+    /// Its one-line description; empty where it has none.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let keys: Option<toml::Table> = self.text.parse().ok();
+        let description = keys.as_ref().and_then(|keys| keys.get("description")?.as_str());
+        description.unwrap_or_default().to_owned()
+    }
+}
+
 /// Every shipped scenario.
 pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "seed", text: include_str!("../../scenarios/seed.toml") },
     Embedded { name: "quick", text: include_str!("../../scenarios/quick.toml") },
+    Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
+    Embedded { name: "chatty", text: include_str!("../../scenarios/chatty.toml") },
+    Embedded { name: "bulk", text: include_str!("../../scenarios/bulk.toml") },
+    Embedded { name: "media-content", text: include_str!("../../scenarios/media-content.toml") },
+    Embedded { name: "ycsb-a", text: include_str!("../../scenarios/ycsb-a.toml") },
+    Embedded { name: "ycsb-b", text: include_str!("../../scenarios/ycsb-b.toml") },
+    Embedded { name: "ycsb-c", text: include_str!("../../scenarios/ycsb-c.toml") },
+    Embedded { name: "grpc-empty", text: include_str!("../../scenarios/grpc-empty.toml") },
+    Embedded { name: "grpc-300-50", text: include_str!("../../scenarios/grpc-300-50.toml") },
+    Embedded { name: "payload-text", text: include_str!("../../scenarios/payload-text.toml") },
+    Embedded { name: "payload-bytes", text: include_str!("../../scenarios/payload-bytes.toml") },
+    Embedded { name: "payload-ints", text: include_str!("../../scenarios/payload-ints.toml") },
+    Embedded { name: "payload-floats", text: include_str!("../../scenarios/payload-floats.toml") },
+    Embedded { name: "payload-structs", text: include_str!("../../scenarios/payload-structs.toml") },
+    Embedded { name: "payload-nested", text: include_str!("../../scenarios/payload-nested.toml") },
     Embedded { name: "idle-gap", text: include_str!("../../scenarios/idle-gap.toml") },
     Embedded { name: "streams", text: include_str!("../../scenarios/streams.toml") },
-    Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
 ];
 
 /// Finds a shipped scenario by name.

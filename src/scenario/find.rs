@@ -77,14 +77,17 @@ fn not_found(path: &Path, asked: &str, is_name: bool) -> ScenarioError {
         return ScenarioError::of_file(asked, message, Some(&format!("shipped scenarios: {shipped}")));
     }
     let looked = if is_name {
-        format!("looked for the file, for {FOLDER}/{asked}.toml and among the shipped ones ({shipped})")
+        format!("looked for the file, for {FOLDER}/{asked}.toml and among the shipped ones:")
     } else {
-        format!("shipped scenarios, by name: {shipped}")
+        "shipped scenarios, by name:".to_owned()
     };
     let help = match closest(asked, names()) {
         Some(name) => format!("did you mean `{name}`? {looked}"),
         None => looked,
     };
+    let described =
+        |scenario: &embedded::Embedded| format!("\n  {:<16} {}", scenario.name, scenario.description());
+    let help = help + &embedded::SCENARIOS.iter().map(described).collect::<String>();
     ScenarioError::of_file(asked, format!("there is no scenario {}", quote(asked)), Some(&help))
 }
 

@@ -254,6 +254,16 @@ fn parse_errors(right: &str) -> Result<(GateMetric, f64), String> {
     Ok((GateMetric::Errors, f64::from(whole)))
 }
 
+/// Reads a share as `10%`, from 0 to 1.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse_percentage(text: &str) -> Result<f64, String> {
+    let percent =
+        text.trim().strip_suffix('%').ok_or_else(|| format!("{text:?} is no percentage, as \"10%\""))?;
+    parse_percent(percent)
+}
+
 /// Reads what stands before a percent sign, as a share from 0 to 1.
 pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
     let percent = parse_plain(text.trim()).ok_or_else(|| format!("\"{text}\" is no percentage"))?;

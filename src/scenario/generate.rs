@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Expect, Mix, Workload, shape};
+use super::{Expect, Mix, Sizing, Workload, shape};
 use crate::rpc::random::Random;
 use crate::rpc::{Answer, Value};
 
@@ -63,15 +63,13 @@ impl Generator {
             .map(|method| {
                 let random = Random::labelled(workload.seed, &format!("arguments of {}", method.name));
                 let most = if is_constant(&method.params) { 1 } else { MOST_VARIANTS };
+                let sizing = Sizing::of(method.params.iter().map(|(_, shape)| shape), workload.payload_bytes);
                 let mut variants = Vec::new();
                 let mut used_bytes = 0_u64;
                 while variants.len() < most && (used_bytes < budget_bytes || variants.is_empty()) {
                     let mut random = random.at(variants.len() as u64);
-                    let arguments: Vec<Value> = method
-                        .params
-                        .iter()
-                        .map(|(_, shape)| shape.draw(&mut random, workload.payload_bytes))
-                        .collect();
+                    let arguments: Vec<Value> =
+                        method.params.iter().map(|(_, shape)| shape.draw(&mut random, sizing)).collect();
                     used_bytes += arguments.iter().map(shape::memory_bytes).sum::<u64>();
                     variants.push(arguments);
                 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stage::Stage;
 pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement, ThinkTime};
 
 /// How calls are made.
@@ -9,6 +10,10 @@ pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Placement, ThinkTime};
 pub struct Load {
     /// Closed or open.
     pub model: LoadModel,
+    /// Rates or concurrencies one after another; empty for one load throughout. The model then has the
+    /// mean rate, or the most calls in flight, and the length is that of all stages.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
     /// How long a slot of a closed loop waits between an answer and its next call; `None` for not at all.
     pub think_time: Option<ThinkTime>,
     /// How many connections; `None` to follow from the load ([`Load::links`]).
@@ -37,6 +42,8 @@ pub struct Load {
     pub server_threads: u32,
     /// How many calls of each method are made once more, untimed, to count bytes; 0 for none.
     pub wire_calls: u32,
+    /// One call in so many leaves stamps for the stages; 0 for none.
+    pub stage_samples: u32,
 }
 
 /// When calls are due.
@@ -200,6 +207,7 @@ mod tests {
     fn load(model: LoadModel) -> Load {
         Load {
             model,
+            stages: Vec::new(),
             think_time: None,
             connections: None,
             in_flight: None,
@@ -214,6 +222,7 @@ mod tests {
             client_threads: 1,
             server_threads: 1,
             wire_calls: 0,
+            stage_samples: 0,
         }
     }
 

@@ -10,10 +10,12 @@
 //! gates `analysis`'s.
 
 mod backend;
+mod capacity;
 mod check;
 mod duration;
 pub mod embedded;
 mod error;
+mod estimate;
 mod find;
 mod gate;
 mod generate;
@@ -25,7 +27,9 @@ mod read;
 mod redact;
 mod schema;
 mod shape;
+mod sizing;
 mod skeleton;
+mod stage;
 mod sweep;
 
 use std::path::PathBuf;
@@ -33,10 +37,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use backend::{Backend, BackendKind, Compression, Hosting, Listen, ProtoFiles, ServerUrl};
+pub use capacity::Capacity;
 pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
-pub use gate::{Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind};
+pub use estimate::{about, estimated_ns};
+pub use gate::{
+    Comparison, ErrorBudget, Figure, Gate, GateMetric, Gates, Inconclusive, TimeKind, parse_percentage,
+};
 pub use generate::{Generator, PlannedCall};
 pub use load::{
     Amount, Arrivals, ConnectionMode, Idle, LinkError, Links, Load, LoadModel, Placement, ThinkTime,
@@ -46,7 +54,9 @@ pub use overrides::{OverrideError, Overrides};
 pub use redact::without_secrets;
 pub use schema::json_schema;
 pub use shape::{Length, Shape};
+pub use sizing::Sizing;
 pub use skeleton::{INIT, Skeleton, SkeletonMethod};
+pub use stage::{Level, Stage};
 pub use sweep::{LoadPoint, Sweep};
 
 use crate::rpc::Service;
@@ -90,6 +100,9 @@ pub struct Scenario {
     pub load: Load,
     /// The sweep.
     pub sweep: Sweep,
+    /// The search for a capacity; `None` to measure the load as it stands.
+    #[serde(default)]
+    pub capacity: Option<Capacity>,
     /// The gates.
     pub gates: Gates,
     /// The back ends, in the order of the file.

@@ -15,10 +15,10 @@ pub struct Overrides {
     pub duration_ns: Option<u64>,
     /// `--warmup`.
     pub warmup: Option<Amount>,
-    /// `--concurrency`; makes the load closed and replaces a sweep of concurrencies or rates.
+    /// `--concurrency`; makes the load closed and replaces stages, and a sweep of concurrencies or rates.
     pub concurrency: Option<u32>,
-    /// `--rate`, in calls per second; makes the load open, replaces a sweep of either, and takes away
-    /// think times.
+    /// `--rate`, in calls per second; makes the load open, replaces stages and a sweep of either, and
+    /// takes away think times.
     pub rate_per_s: Option<f64>,
     /// `--think-time`, in nanoseconds; replaces a sweep of think times.
     pub think_time_ns: Option<u64>,
@@ -28,6 +28,8 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// `--no-wire-pass`.
     pub no_wire_pass: bool,
+    /// `--no-stages`.
+    pub no_stages: bool,
 }
 
 /// An override that the scenario does not allow.
@@ -40,7 +42,7 @@ pub struct OverrideError {
     pub message: String,
 }
 
-fn refuse(flag: &'static str, message: impl Into<String>) -> OverrideError {
+pub(super) fn refuse(flag: &'static str, message: impl Into<String>) -> OverrideError {
     OverrideError { flag, message: message.into() }
 }
 
@@ -66,10 +68,15 @@ impl Scenario {
             if concurrency == 0 {
                 return Err(refuse("--concurrency", "must be at least 1"));
             }
+            if self.capacity.is_some() {
+                let why = "the scenario searches a capacity, which needs an open load";
+                return Err(refuse("--concurrency", why));
+            }
             if sequence && concurrency > 1 {
                 return Err(refuse("--concurrency", "the scenario's sequence has one call in flight"));
             }
             self.load.model = LoadModel::Closed { concurrency };
+            self.load.stages.clear();
             self.sweep.concurrency.clear();
             self.sweep.rate_per_s.clear();
         }
@@ -85,6 +92,7 @@ impl Scenario {
                 LoadModel::Closed { .. } => Arrivals::Constant,
             };
             self.load.model = LoadModel::Open { rate_per_s, arrivals };
+            self.load.stages.clear();
             self.load.think_time = None;
             self.sweep.think_time_ns.clear();
             self.sweep.concurrency.clear();
@@ -107,6 +115,9 @@ impl Scenario {
         if overrides.no_wire_pass {
             self.load.wire_calls = 0;
         }
+        if overrides.no_stages {
+            self.load.stage_samples = 0;
+        }
         let flag = if overrides.rate_per_s.is_some() { "--rate" } else { "--concurrency" };
         match self.first_bad_link(catalogue) {
             Some((_, backend, error)) => Err(refuse(flag, format!("{error} (back end {backend})"))),
@@ -120,6 +131,10 @@ impl Scenario {
                 return Err(refuse("--rounds", "must be at least 1"));
             }
             self.load.rounds = rounds;
+        }
+        if !self.load.stages.is_empty() && (overrides.calls.is_some() || overrides.duration_ns.is_some()) {
+            let flag = if overrides.calls.is_some() { "--calls" } else { "--duration" };
+            return Err(refuse(flag, "the scenario's stages say how long the load lasts"));
         }
         match (overrides.calls, overrides.duration_ns) {
             (Some(0), _) => return Err(refuse("--calls", "must be at least 1")),

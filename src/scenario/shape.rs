@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Sizing;
 use crate::rpc::random::Random;
 use crate::rpc::{Field, Type, Value};
 
@@ -111,8 +112,8 @@ pub enum Shape {
     List {
         /// The shape of each item.
         of: Box<Shape>,
-        /// The number of items.
-        length: Length,
+        /// The number of items; `None` where the scenario gives none ([`Length::DEFAULT_LIST`]).
+        length: Option<Length>,
     },
     /// Named fields, in order.
     Struct(Vec<(Arc<str>, Shape)>),
@@ -148,10 +149,10 @@ impl Shape {
         }
     }
 
-    /// Draws a value. `payload_bytes` replaces the length of every text and bytes that has a length
-    /// in the scenario: bytes then have exactly that many, and text has that many in UTF-8.
+    /// Draws a value. A sizing replaces lengths that the scenario gives: bytes then have exactly that many,
+    /// text has that many in UTF-8, and a list ends with the item that reaches them.
     #[must_use]
-    pub fn draw(&self, random: &mut Random, payload_bytes: Option<u64>) -> Value {
+    pub fn draw(&self, random: &mut Random, sizing: Option<Sizing>) -> Value {
         match self {
             Shape::Literal { value, .. } => value.clone(),
             Shape::Sample { values, .. } => {
@@ -162,14 +163,14 @@ impl Shape {
             Shape::Bool => Value::Bool(random.below(2) == 1),
             Shape::Int { min, max } => Value::Int(random.between(*min, *max)),
             Shape::Float { min, max } => Value::Float(draw_float(random, *min, *max)),
-            Shape::Text { length } => Value::Text(match (payload_bytes, length) {
+            Shape::Text { length } => Value::Text(match (sizing.and_then(Sizing::content), length) {
                 (Some(bytes), Some(_)) => draw_text_of_bytes(random, bytes),
                 _ => {
                     let characters = length.unwrap_or(Length::DEFAULT).draw(random);
                     (0..characters).map(|_| draw_character(random, ALPHABET.len() as u64)).collect()
                 }
             }),
-            Shape::Bytes { length } => Value::Bytes(match (payload_bytes, length) {
+            Shape::Bytes { length } => Value::Bytes(match (sizing.and_then(Sizing::content), length) {
                 (Some(bytes), Some(_)) => draw_bytes(random, bytes),
                 _ => {
                     let bytes = length.unwrap_or(Length::DEFAULT).draw(random);
@@ -177,15 +178,15 @@ impl Shape {
                 }
             }),
             Shape::Time { min, max } => Value::Time(random.between(*min, *max)),
-            Shape::List { of, length } => {
-                let items = length.draw(random);
-                Value::List((0..items).map(|_| of.draw(random, payload_bytes)).collect())
-            }
+            Shape::List { of, length } => Value::List(match self.grows(sizing) {
+                Some(bytes) => draw_items(of, random, bytes),
+                None => {
+                    let items = length.unwrap_or(Length::DEFAULT_LIST).draw(random);
+                    (0..items).map(|_| of.draw(random, sizing)).collect()
+                }
+            }),
             Shape::Struct(fields) => Value::Struct(
-                fields
-                    .iter()
-                    .map(|(name, shape)| (name.clone(), shape.draw(random, payload_bytes)))
-                    .collect(),
+                fields.iter().map(|(name, shape)| (name.clone(), shape.draw(random, sizing))).collect(),
             ),
         }
     }
@@ -199,7 +200,10 @@ impl Shape {
             Shape::Bool | Shape::Text { .. } | Shape::Bytes { .. } => false,
             Shape::Int { min, max } | Shape::Time { min, max } => min == max,
             Shape::Float { min, max } => min.to_bits() == max.to_bits(),
-            Shape::List { of, length } => length.max == 0 || (length.min == length.max && of.is_constant()),
+            Shape::List { of, length } => {
+                let length = length.unwrap_or(Length::DEFAULT_LIST);
+                length.max == 0 || (length.min == length.max && of.is_constant())
+            }
             Shape::Struct(fields) => fields.iter().all(|(_, shape)| shape.is_constant()),
         }
     }
@@ -207,29 +211,78 @@ impl Shape {
     /// Whether `sweep.payload` changes anything here.
     #[must_use]
     pub fn has_payload(&self) -> bool {
+        self.has_sized_content() || self.has_sized_list()
+    }
+
+    /// Whether there is text or bytes with a length.
+    #[must_use]
+    pub fn has_sized_content(&self) -> bool {
         match self {
             Shape::Text { length } | Shape::Bytes { length } => length.is_some(),
-            Shape::List { of, .. } => of.has_payload(),
-            Shape::Struct(fields) => fields.iter().any(|(_, shape)| shape.has_payload()),
+            Shape::List { of, .. } => of.has_sized_content(),
+            Shape::Struct(fields) => fields.iter().any(|(_, shape)| shape.has_sized_content()),
             _ => false,
+        }
+    }
+
+    /// Whether there is a list with a length.
+    fn has_sized_list(&self) -> bool {
+        match self {
+            Shape::List { of, length } => length.is_some() || of.has_sized_list(),
+            Shape::Struct(fields) => fields.iter().any(|(_, shape)| shape.has_sized_list()),
+            _ => false,
+        }
+    }
+
+    /// The bytes that the items of this list must come to; none where it is no list that grows.
+    fn grows(&self, sizing: Option<Sizing>) -> Option<u64> {
+        match self {
+            Shape::List { of, length: Some(_) } if !of.has_sized_list() => sizing.and_then(Sizing::items),
+            _ => None,
+        }
+    }
+
+    /// The least information in a value, in bytes, by the rule of [`Value::payload_bytes`].
+    fn least_payload_bytes(&self) -> u64 {
+        match self {
+            Shape::Literal { value, .. } => value.payload_bytes(),
+            Shape::Sample { values, .. } => values.iter().map(Value::payload_bytes).min().unwrap_or(0),
+            Shape::Nil => 0,
+            Shape::Bool => 1,
+            Shape::Int { min, max } => Value::Int((*min).max(0).min(*max)).payload_bytes(),
+            Shape::Float { .. } | Shape::Time { .. } => 8,
+            Shape::Text { length } | Shape::Bytes { length } => length.unwrap_or(Length::DEFAULT).min,
+            Shape::List { of, length } => {
+                of.least_payload_bytes().saturating_mul(length.unwrap_or(Length::DEFAULT_LIST).min)
+            }
+            Shape::Struct(fields) => {
+                fields.iter().fold(0, |sum: u64, (_, shape)| sum.saturating_add(shape.least_payload_bytes()))
+            }
         }
     }
 
     /// The most memory that a value of this shape takes, roughly, in bytes.
     #[must_use]
-    pub fn most_bytes(&self, payload_bytes: Option<u64>) -> u64 {
-        let sized = |length: &Option<Length>, unit_bytes: u64| match (payload_bytes, length) {
-            (Some(bytes), Some(_)) => bytes,
-            _ => length.unwrap_or(Length::DEFAULT).max.saturating_mul(unit_bytes),
-        };
+    pub fn most_bytes(&self, sizing: Option<Sizing>) -> u64 {
+        let sized =
+            |length: &Option<Length>, unit_bytes: u64| match (sizing.and_then(Sizing::content), length) {
+                (Some(bytes), Some(_)) => bytes,
+                _ => length.unwrap_or(Length::DEFAULT).max.saturating_mul(unit_bytes),
+            };
         let content = match self {
             Shape::Literal { value, .. } => return memory_bytes(value),
             Shape::Sample { values, .. } => return values.iter().map(memory_bytes).max().unwrap_or(0),
             Shape::Text { length } => sized(length, LONGEST_CHARACTER_BYTES),
             Shape::Bytes { length } => sized(length, 1),
-            Shape::List { of, length } => of.most_bytes(payload_bytes).saturating_mul(length.max),
+            Shape::List { of, length } => {
+                let items = match self.grows(sizing) {
+                    Some(bytes) => bytes / of.least_payload_bytes().max(1) + 1,
+                    None => length.unwrap_or(Length::DEFAULT_LIST).max,
+                };
+                of.most_bytes(sizing).saturating_mul(items)
+            }
             Shape::Struct(fields) => fields.iter().fold(0_u64, |sum, (_, shape)| {
-                sum.saturating_add(VALUE_OVERHEAD_BYTES).saturating_add(shape.most_bytes(payload_bytes))
+                sum.saturating_add(VALUE_OVERHEAD_BYTES).saturating_add(shape.most_bytes(sizing))
             }),
             _ => 0,
         };
@@ -250,6 +303,17 @@ pub(super) fn memory_bytes(value: &Value) -> u64 {
         _ => 0,
     };
     content + VALUE_OVERHEAD_BYTES
+}
+
+/// Items until they carry so many bytes of information; one that carries none counts as a byte.
+fn draw_items(of: &Shape, random: &mut Random, bytes: u64) -> Vec<Value> {
+    let (mut items, mut carried) = (Vec::new(), 0_u64);
+    while carried < bytes {
+        let item = of.draw(random, None);
+        carried = carried.saturating_add(item.payload_bytes().max(1));
+        items.push(item);
+    }
+    items
 }
 
 fn draw_float(random: &mut Random, min: f64, max: f64) -> f64 {
@@ -329,11 +393,11 @@ mod tests {
         let length = Some(Length { min: 1, max: 2 });
         let mut random = Random::new(2);
         for bytes in [0_u64, 1, 7, 64, 1_000] {
-            let text = Shape::Text { length }.draw(&mut random, Some(bytes));
-            let blob = Shape::Bytes { length }.draw(&mut random, Some(bytes));
+            let text = Shape::Text { length }.draw(&mut random, Some(Sizing::Content(bytes)));
+            let blob = Shape::Bytes { length }.draw(&mut random, Some(Sizing::Content(bytes)));
             assert_eq!((text.payload_bytes(), blob.payload_bytes()), (bytes, bytes));
         }
-        let untouched = Shape::Bytes { length: None }.draw(&mut random, Some(1_000));
+        let untouched = Shape::Bytes { length: None }.draw(&mut random, Some(Sizing::Content(1_000)));
         assert_eq!(untouched.payload_bytes(), 16);
     }
 
@@ -360,13 +424,13 @@ mod tests {
                 "list".into(),
                 Shape::List {
                     of: Box::new(Shape::Bytes { length: None }),
-                    length: Length { min: 0, max: 9 },
+                    length: Some(Length { min: 0, max: 9 }),
                 },
             ),
             ("number".into(), Shape::DEFAULT_INT),
         ]);
         let mut random = Random::new(4);
-        for payload in [None, Some(100)] {
+        for payload in [None, Some(Sizing::Content(100))] {
             let most = shape.most_bytes(payload);
             assert!((0..200).all(|_| memory_bytes(&shape.draw(&mut random, payload)) <= most));
         }

@@ -23,7 +23,7 @@ pub struct Sweep {
     pub idle: Vec<Idle>,
     /// Think times of a closed load, in nanoseconds.
     pub think_time_ns: Vec<u64>,
-    /// Sizes of text and bytes in parameters, in bytes.
+    /// Sizes of text and bytes in parameters, or of lists where there is neither, in bytes: see `Sizing`.
     pub payload: Vec<u64>,
 }
 
@@ -34,7 +34,7 @@ pub struct LoadPoint {
     pub label: String,
     /// The load.
     pub load: Load,
-    /// The size of text and bytes in parameters, where the sweep has one.
+    /// The payload size, where the sweep has one.
     pub payload_bytes: Option<u64>,
 }
 

@@ -198,6 +198,13 @@ pub trait Connection {
     /// and comes after the delivery.
     fn poll(&mut self, cx: &mut Context<'_>, sink: &mut dyn FnMut(Delivery<'_>)) -> Poll<TransportError>;
 
+    /// By which number the server's transport knows the call that was submitted last ([`Incoming::key`]): its
+    /// own id, where that is in the message; over HTTP a number made of its port and ordinal
+    /// ([`http_key`]). `None` where it is not known yet.
+    fn key(&self, id: u64) -> Option<u64> {
+        Some(id)
+    }
+
     /// Gives up a call. Says whether the connection can still be used; HTTP/1 cannot.
     fn cancel(&mut self, id: u64) -> bool;
 
@@ -338,6 +345,8 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
     /// When the client gives up, as [`crate::clock::now_ns`], where it says so.
     pub deadline_ns: Option<u64>,
+    /// What the client's [`Connection::key`] says of this call, where the transport knows.
+    pub key: Option<u64>,
 }
 
 /// The address of a reply, chosen by the transport.
@@ -361,6 +370,13 @@ pub trait Replies {
     /// the transport lets the handler work again when there is room, without being asked to: calls
     /// whose peers read are not held up by those whose peers do not.
     fn has_room(&self, to: ReplyTo) -> bool;
+}
+
+/// The number of a call over HTTP: the client's port (0 over UNIX sockets, which have none) and how many
+/// calls were on the connection before.
+#[must_use]
+pub fn http_key(port: u16, ordinal: u64) -> u64 {
+    ordinal << 16 | u64::from(port)
 }
 
 /// Why a transport cannot go on.

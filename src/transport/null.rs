@@ -119,7 +119,13 @@ impl Connection for NullConnection {
         let Self { handler, requests, replies, .. } = self;
         requests.drain(|id, body| {
             handler.handle(
-                Incoming { reply_to: ReplyTo { peer: 0, id }, path: None, body, deadline_ns: None },
+                Incoming {
+                    reply_to: ReplyTo { peer: 0, id },
+                    path: None,
+                    body,
+                    deadline_ns: None,
+                    key: Some(id),
+                },
                 replies,
             );
         });

@@ -42,6 +42,22 @@ impl Socket {
         }
     }
 
+    /// This end's port; 0 where there is none.
+    pub(crate) fn local_port(&self) -> u16 {
+        match self {
+            Socket::Tcp(stream) => stream.local_addr().map_or(0, |address| address.port()),
+            Socket::Unix(_) => 0,
+        }
+    }
+
+    /// The other end's port; 0 where there is none.
+    pub(crate) fn peer_port(&self) -> u16 {
+        match self {
+            Socket::Tcp(stream) => stream.peer_addr().map_or(0, |address| address.port()),
+            Socket::Unix(_) => 0,
+        }
+    }
+
     pub(crate) fn into_std(self) -> io::Result<StdSocket> {
         Ok(match self {
             Socket::Tcp(stream) => StdSocket::Tcp(stream.into_std()?),

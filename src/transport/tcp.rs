@@ -283,8 +283,13 @@ impl Peer {
             let Some((id, body)) = split_frame(self.read.filled(), self.max_bytes)? else { break };
             let end = body.end;
             let reply_to = ReplyTo { peer: 0, id };
-            let incoming =
-                Incoming { reply_to, path: None, body: &self.read.filled()[body], deadline_ns: None };
+            let incoming = Incoming {
+                reply_to,
+                path: None,
+                body: &self.read.filled()[body],
+                deadline_ns: None,
+                key: Some(id),
+            };
             self.handler.handle(incoming, &mut self.replies);
             self.read.consume(end);
             if self.replies.count >= self.write_batch {

@@ -297,6 +297,7 @@ fn made_by_hand() -> (RunResult, Histograms) {
         gates,
         notes: Vec::new(),
         selftest: None,
+        capacity: Vec::new(),
         curves: wirebench::analysis::curves(&cells),
         cells,
     };

@@ -6,19 +6,19 @@
 //! two levels can be compared where a chain of pairs leads from one to the other.
 
 /// A pair of levels, by position.
-pub(super) type Place = (usize, usize);
+pub(in crate::analysis) type Place = (usize, usize);
 
 /// What adds up to a pair's figure.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fit {
-    pub(super) base: f64,
-    pub(super) rows: Vec<f64>,
-    pub(super) columns: Vec<f64>,
+pub(in crate::analysis) struct Fit {
+    pub(in crate::analysis) base: f64,
+    pub(in crate::analysis) rows: Vec<f64>,
+    pub(in crate::analysis) columns: Vec<f64>,
 }
 
 impl Fit {
     /// What the parts of a pair add up to.
-    pub(super) fn at(&self, (row, column): Place) -> f64 {
+    pub(in crate::analysis) fn at(&self, (row, column): Place) -> f64 {
         let part = |effects: &[f64], level: usize| effects.get(level).copied().unwrap_or(0.0);
         self.base + part(&self.rows, row) + part(&self.columns, column)
     }

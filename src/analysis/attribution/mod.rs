@@ -20,9 +20,9 @@ mod tests;
 use serde::Serialize;
 
 pub use estimate::Estimate;
-use estimate::{Spread, jackknife};
+pub(in crate::analysis) use estimate::{Spread, jackknife};
 pub use metric::Metric;
-use table::{MetricTable, Parts, Table};
+pub(in crate::analysis) use table::{MetricTable, Parts, Series, Table, difference_of_load, is_ours};
 
 use super::quantiles::CONFIDENCE;
 use crate::result::CellResult;

@@ -67,7 +67,7 @@ pub(in crate::analysis) fn difference_of_load(one: &CellResult, other: &CellResu
         (a.socket != b.socket, "kind of socket"),
         (a.payload_bytes != b.payload_bytes, "payload size"),
         ((one.hosting == "in-process") != (other.hosting == "in-process"), "hosting"),
-        (a.server_threads != b.server_threads, "number of server threads"),
+        (a.server_threads.zip(b.server_threads).is_some_and(|(a, b)| a != b), "number of server threads"),
     ];
     differs.into_iter().find(|(differs, _)| *differs).map(|(_, what)| what)
 }

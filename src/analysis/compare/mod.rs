@@ -7,15 +7,25 @@
 //! from them; [`decide`] gives the verdicts over several metrics; [`plan_looks`] says when one may look;
 //! [`power`] says what can be found.
 //!
-//! Pure. It deliberately knows no scenario and no result: those are put together by `run`.
+//! [`judge`] puts them together for the figures of a check's rounds, and [`sentence`] says what came of it.
+//!
+//! Pure. It deliberately makes no rounds: that is `run`'s work.
 
+mod bytes;
 mod decide;
+mod judge;
 mod looks;
+mod metric;
 mod paired;
 pub mod power;
+mod sentence;
 mod signed_rank;
 
+pub use bytes::compare_bytes;
 pub use decide::{Decided, Margins, Measured, Verdict, decide, is_settled};
+pub use judge::{Gate, PairFigures, calibrated, judge, status};
 pub use looks::{Look, TooFewPairs, fewest_pairs, plan_looks};
+pub use metric::{figure, label, shown_metrics};
 pub use paired::Differences;
+pub use sentence::{change, in_unit, sentence};
 pub use signed_rank::SignedRank;

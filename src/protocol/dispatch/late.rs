@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::protocol::CallKey;
+use crate::protocol::{CallKey, ServerStamps};
 use crate::rpc::{Fault, FaultKind};
 use crate::transport::{MAX_MESSAGE_BYTES, Status};
 
@@ -21,6 +21,8 @@ pub(super) struct Late {
     pub(super) call: CallKey,
     pub(super) body: Vec<u8>,
     pub(super) status: Status,
+    /// Where the call is sampled.
+    pub(super) stamps: Option<Box<ServerStamps>>,
     pub(super) _held: Held,
 }
 

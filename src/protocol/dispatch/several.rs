@@ -45,6 +45,7 @@ impl Dispatcher {
             call,
             body,
             status: Status::OK,
+            stamps: None,
             _held: held,
         }));
     }

@@ -2,7 +2,8 @@
 
 use super::late::Held;
 use super::{Dispatcher, too_late};
-use crate::protocol::{CallKey, ServerEnvelope};
+use crate::clock::now_ns;
+use crate::protocol::{CallKey, ServerEnvelope, ServerStamps};
 use crate::rpc::Value;
 use crate::transport::{Replies, Status};
 
@@ -14,6 +15,8 @@ pub(super) struct Stream {
     pub(super) left: u64,
     pub(super) not_before_ns: u64,
     pub(super) deadline_ns: Option<u64>,
+    /// Until the first item is sent, where the call is sampled.
+    pub(super) stamps: Option<ServerStamps>,
     pub(super) _held: Held,
 }
 
@@ -41,6 +44,9 @@ impl Dispatcher {
             let mut burst = 64;
             while stream.left > 0 && burst > 0 && may_go_on(&*self.envelope, stream.call, replies) {
                 self.body.clear();
+                if let Some(stamps) = &mut stream.stamps {
+                    stamps.encoding_ns = now_ns();
+                }
                 self.envelope.begin_reply(stream.call, true, &mut self.body);
                 let codecs = &self.prepared.methods[stream.method];
                 if codecs.result.encode(std::slice::from_ref(&stream.item), &mut self.body).is_err() {
@@ -49,6 +55,11 @@ impl Dispatcher {
                     break;
                 }
                 self.envelope.end_reply(stream.call, true, &mut self.body);
+                if let (Some(mut stamps), Some(log)) = (stream.stamps.take(), &self.prepared.records.stages) {
+                    stamps.encoded_ns = now_ns();
+                    stamps.answered_ns = stamps.encoded_ns;
+                    log.add(stamps);
+                }
                 replies.message(stream.call.reply_to, &mut self.body);
                 stream.left -= 1;
                 burst -= 1;

@@ -94,7 +94,7 @@ fn server(service: Service) -> Box<dyn ServerEnvelope> {
 const REPLY_TO: ReplyTo = ReplyTo { peer: 0, id: 7 };
 
 fn ask<'a>(server: &mut dyn ServerEnvelope, path: &'a str, body: &'a [u8]) -> Asked<'a> {
-    let incoming = Incoming { reply_to: REPLY_TO, path: Some(path), body, deadline_ns: None };
+    let incoming = Incoming { reply_to: REPLY_TO, path: Some(path), body, deadline_ns: None, key: None };
     server.open(incoming, 0, &mut Vec::new())
 }
 

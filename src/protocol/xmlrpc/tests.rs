@@ -25,7 +25,7 @@ fn service() -> Arc<Service> {
 }
 
 fn asked<'a>(path: &'a str, body: &'a [u8]) -> Asked<'a> {
-    let incoming = Incoming { reply_to: REPLY_TO, path: Some(path), body, deadline_ns: None };
+    let incoming = Incoming { reply_to: REPLY_TO, path: Some(path), body, deadline_ns: None, key: None };
     Server::new(&service()).open(incoming, 0, &mut Vec::new())
 }
 

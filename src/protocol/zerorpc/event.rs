@@ -178,18 +178,28 @@ impl Ids {
     /// The number of an id (as MessagePack) that [`Self::write`] made.
     pub(super) fn number(&self, id: &[u8]) -> Option<u64> {
         let digits = binary(id)?.strip_prefix(&self.prefix)?;
-        if digits.len() != 16 {
-            return None;
-        }
-        digits.iter().try_fold(0, |number, digit| {
-            let digit = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return None,
-            };
-            Some(number << 4 | u64::from(digit))
-        })
+        read_hexadecimal(digits.try_into().ok()?)
     }
+}
+
+/// What an opening event begins with, up to its id.
+const CALL: &[u8] = b"\x93\x82\xaamessage_id\xc4\x20";
+
+/// The number in the id of a call that one of our clients makes; of another's, some number or none.
+pub(super) fn number_of_call(message: &[u8]) -> Option<u64> {
+    let (_prefix, digits) = message.strip_prefix(CALL)?.get(..32)?.split_first_chunk::<16>()?;
+    read_hexadecimal(digits.try_into().ok()?)
+}
+
+fn read_hexadecimal(digits: &[u8; 16]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(digit))
+    })
 }
 
 fn hexadecimal(number: u64) -> [u8; 16] {

@@ -198,6 +198,10 @@ impl Server {
 }
 
 impl ServerEnvelope for Server {
+    fn key(&self, incoming: &Incoming<'_>) -> Option<u64> {
+        event::number_of_call(incoming.body)
+    }
+
     fn open<'a>(&mut self, incoming: Incoming<'a>, now_ns: u64, _outbox: &mut Vec<Posted>) -> Asked<'a> {
         let Some(event) = Event::parse(incoming.body) else { return Asked::Nothing };
         if let Some(channel) = event.response_to {

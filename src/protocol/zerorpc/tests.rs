@@ -68,7 +68,7 @@ fn event_on(channel: &[u8], name: &str, args: &[u8]) -> Vec<u8> {
 fn ask<'a>(server: &mut Server, id: u64, body: &'a [u8], now_ns: u64) -> Asked<'a> {
     let mut outbox = Vec::new();
     let asked = server.open(
-        Incoming { reply_to: from(id), path: None, body, deadline_ns: None },
+        Incoming { reply_to: from(id), path: None, body, deadline_ns: None, key: None },
         now_ns,
         &mut outbox,
     );
@@ -326,7 +326,7 @@ fn feed(bytes: &[u8]) {
     let mut outbox = Vec::new();
     let _ = client.open(None, bytes, 0, &mut outbox);
     let _ = server.open(
-        Incoming { reply_to: from(2), path: None, body: bytes, deadline_ns: None },
+        Incoming { reply_to: from(2), path: None, body: bytes, deadline_ns: None, key: None },
         0,
         &mut outbox,
     );

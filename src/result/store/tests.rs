@@ -32,6 +32,7 @@ fn run(rounds: Vec<RoundRecord>) -> RunResult {
         gates: Vec::new(),
         notes: Vec::new(),
         selftest: None,
+        capacity: Vec::new(),
         curves: Vec::new(),
         cells: vec![CellResult {
             backend: "grpc".into(),

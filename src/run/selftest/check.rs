@@ -1,6 +1,6 @@
 //! Compares what was measured with the truth. Pure.
 
-use super::case::{Case, Omits};
+use super::case::{Case, Omits, Side};
 use super::round::Measured;
 use super::truth::{Replay, quantile, replay_closed, replay_open};
 use crate::analysis::{duration_ns, rate_per_s};
@@ -71,6 +71,9 @@ pub(super) fn compare(
     if case.reason == Some(ReasonKind::Overloaded) {
         checks.extend(overload(measured, &replay));
     }
+    if case.stopped == Some(Side::Server) {
+        checks.push(stop_is_seen(measured));
+    }
     let mut comparisons = Vec::new();
     for expected in &case.quantiles {
         let measured_ns = at(&measured.cell.figures.response_ns, expected.q);
@@ -99,6 +102,17 @@ pub(super) fn compare(
         }
     }
     (comparisons, checks)
+}
+
+/// A stop of 200 ms is looked for every 10 ms, by a thread that may itself be kept waiting.
+fn stop_is_seen(measured: &Measured) -> Check {
+    const LEAST_NS: u64 = 150_000_000;
+    let seen_ns = measured.round.server_stopped_ns;
+    Check {
+        what: "the server's stop is seen".into(),
+        found: seen_ns.map_or_else(|| "nothing".to_owned(), |ns| duration_ns(ns as f64)),
+        passed: seen_ns.is_some_and(|ns| ns >= LEAST_NS),
+    }
 }
 
 fn verdict(case: &Case, measured: &Measured) -> Check {

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 pub use check::{Check, Comparison};
 pub use store::{StoreError, last, store};
+pub(super) use store::{machine, state_folder};
 
 use super::{Interrupt, RoundError};
 use crate::host::disturbance::Disturbance;

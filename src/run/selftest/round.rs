@@ -1,7 +1,7 @@
 //! One case, measured: a server that keeps a record, a client, and perhaps a stop of one of them.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,7 +15,8 @@ use crate::protocol::{CallLog, LoggedCall};
 use crate::result::{CellResult, RoundResult};
 use crate::run::describe::describe;
 use crate::run::plan::{Cell, Choices, Plan};
-use crate::run::round::{OpenedRound, open_round, run_client_process};
+use crate::run::probe::end_and_wait;
+use crate::run::round::{Logs, OpenedRound, open_round, run_client_process};
 use crate::run::{Interrupt, Registry, RoundError};
 use crate::scenario::{Amount, Catalogue as _, LoadModel, Scenario};
 
@@ -23,8 +24,6 @@ use crate::scenario::{Amount, Catalogue as _, LoadModel, Scenario};
 const STOP: Duration = Duration::from_millis(200);
 /// After the client was started: its warm-up takes 40 ms, its interval 3 s.
 const STOP_AFTER: Duration = Duration::from_millis(1_300);
-/// How long the server may take to write its record.
-const LOG_LIMIT: Duration = Duration::from_secs(10);
 
 /// What was measured.
 #[derive(Debug)]
@@ -69,9 +68,10 @@ pub(super) fn measure(
     let cell = &plan.cells[0];
     let files = tempfile::tempdir().map_err(SelftestError::Files)?;
     let log = files.path().join("calls.log");
+    let logs = Logs { calls: Some(log.clone()), stages: None };
     let OpenedRound { server, mut spec } =
-        open_round(cell, &plan.service, &PathBuf::from("."), interrupt, Some(&log))?;
-    let server =
+        open_round(cell, &plan.service, &PathBuf::from("."), interrupt, &logs)?;
+    let mut server =
         server.ok_or_else(|| SelftestError::Scenario(format!("{protocol} has no server to stop")))?;
     spec.break_pacer = break_pacer;
     let before = Snapshot::take();
@@ -91,8 +91,7 @@ pub(super) fn measure(
         (Some(before), Some(after)) => before.until(&after, own_ns),
         _ => Disturbance::default(),
     };
-    signal(server.child.pid(), Signal::SIGTERM);
-    if server.child.wait(Instant::now() + LOG_LIMIT).is_none() {
+    if !end_and_wait(&mut server) {
         return Err(SelftestError::Log("the server did not end when it was asked to".into()));
     }
     let text = std::fs::read_to_string(&log).map_err(|error| SelftestError::Log(error.to_string()))?;

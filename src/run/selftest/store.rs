@@ -32,16 +32,20 @@ struct Stored {
     record: SelftestRecord,
 }
 
-/// `$XDG_STATE_HOME/wirebench/selftest.json`, where the variable is not an absolute path
-/// `~/.local/state` (XDG Base Directory Specification 0.8).
 fn path() -> Option<PathBuf> {
+    Some(state_folder()?.join("selftest.json"))
+}
+
+/// `$XDG_STATE_HOME/wirebench`, where the variable is not an absolute path `~/.local/state/wirebench`
+/// (XDG Base Directory Specification 0.8).
+pub(in crate::run) fn state_folder() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("wirebench/selftest.json"))
+    Some(state.join("wirebench"))
 }
 
 /// What distinguishes this machine from others, and from itself with another kernel.
-fn machine() -> String {
+pub(in crate::run) fn machine() -> String {
     let environment = host::environment();
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let parts = [

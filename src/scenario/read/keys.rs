@@ -2,7 +2,7 @@
 //! what is allowed, so that they cannot disagree.
 
 use super::method_keys::{DELAY, METHOD};
-use super::shape_keys::THINK_TIME;
+use super::shape_keys::{CAPACITY, STAGES, THINK_TIME};
 use crate::scenario::check::BytesGate;
 use crate::scenario::duration::MOST_NS;
 use crate::scenario::gate::Inconclusive;
@@ -94,12 +94,12 @@ const MOST_BACKENDS: usize = 64;
 pub(super) const MOST_LISTED: usize = 256;
 
 pub(super) const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000_000 };
-const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
+pub(super) const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
 const CONNECTIONS: Kind = Kind::Integer { min: 1, max: 65_536 };
 const IN_FLIGHT: Kind = Kind::Integer { min: 1, max: 65_536 };
 const THREADS: Kind = Kind::Integer { min: 1, max: 256 };
 /// A thousandth of a call per second to ten million, beyond which no due time can be kept.
-const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
+pub(super) const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
 pub(super) const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0 };
 pub(super) const NAME: Kind = Kind::Text { most: LONGEST_NAME };
 
@@ -129,6 +129,11 @@ pub(in crate::scenario) static SCENARIO: Keys = table(
             "sweep",
             Kind::Table(&SWEEP),
             "Lists of values; each combination is a cell and overrides the key of the same name.",
+        ),
+        optional(
+            "capacity",
+            Kind::Table(&CAPACITY),
+            "Searches the highest rate of an open load at which an objective is kept.",
         ),
         optional("gates", Kind::Table(&GATES), "What the results must reach."),
         required(
@@ -163,6 +168,11 @@ static LOAD: Keys = table(
     &[
         optional("closed", Kind::Table(&CLOSED), "A fixed number of calls in flight. The default, with one."),
         optional("open", Kind::Table(&OPEN), "Calls become due on a schedule, whatever the server does."),
+        optional(
+            "stages",
+            STAGES,
+            "Rates of an open load, or concurrencies of a closed one, one after another; they set the duration.",
+        ),
         optional(
             "think_time",
             THINK_TIME,
@@ -205,6 +215,11 @@ static LOAD: Keys = table(
         ),
         optional("client_threads", THREADS, "The client's threads. Default 1."),
         optional("server_threads", THREADS, "The threads of our own servers. Default 1."),
+        optional(
+            "stage_samples",
+            Kind::Integer { min: 0, max: 1_000_000 },
+            "One call in so many leaves stamps, for the stages of a call. Default 32; 0 for none.",
+        ),
         optional(
             "wire_calls",
             Kind::Integer { min: 0, max: 100_000 },
@@ -270,7 +285,7 @@ static SWEEP: Keys = table(
         optional(
             "payload",
             Kind::List { of: &Kind::Integer { min: 0, max: LONGEST_CONTENT }, least: 1, most: MOST_LISTED },
-            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow).",
+            "Sizes in bytes: replaces the length of every text and bytes in parameters that has one (echoes follow); in a method without such, lists that have one grow to it.",
         ),
     ],
 );

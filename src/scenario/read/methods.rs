@@ -7,7 +7,7 @@ use super::node::{Node, Read, Section};
 use super::shapes::{check_name, min_beyond_max, read_kind, read_shape};
 use super::words::{closest, join, quote};
 use crate::rpc::{Delay, Hold, How, Stall};
-use crate::scenario::{Expect, MethodSpec, Mix, Returns, Shape};
+use crate::scenario::{Expect, MethodSpec, Mix, Returns, Shape, Sizing};
 
 /// The most memory that the arguments or the answer of one call may take: what fits a message of
 /// the largest size in every protocol.
@@ -76,10 +76,11 @@ fn check_method_name(node: &Node<'_>) -> Read<()> {
 /// Refuses arguments or answers that are too large for a message.
 pub(super) fn check_size<'s>(
     node: &Node<'_>,
-    shapes: impl Iterator<Item = &'s Shape>,
+    shapes: impl Iterator<Item = &'s Shape> + Clone,
     payload_bytes: Option<u64>,
 ) -> Read<()> {
-    let bytes = shapes.fold(0_u64, |sum, shape| sum.saturating_add(shape.most_bytes(payload_bytes)));
+    let sizing = Sizing::of(shapes.clone(), payload_bytes);
+    let bytes = shapes.fold(0_u64, |sum, shape| sum.saturating_add(shape.most_bytes(sizing)));
     if bytes <= MOST_CALL_BYTES {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 //! exact place of its key and words of its own.
 
 mod backends;
+mod capacity;
 mod gates;
 pub(super) mod keys;
 mod kind;
@@ -12,6 +13,7 @@ mod node;
 mod samples;
 mod shape_keys;
 mod shapes;
+mod stages;
 mod words;
 
 use std::ops::Range;
@@ -151,8 +153,10 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
     let methods = methods::read_methods(root.need("methods")?)?;
     let mix = methods::read_mix(root.get("mix"), &methods)?;
     let sweep_section = root.get("sweep").map(Node::section).transpose()?;
-    let load = load::read_load(root.get("load"), sweep_section.as_ref(), &mix)?;
+    let load =
+        load::read_load(root.get("load"), sweep_section.as_ref(), &mix, root.get("capacity").is_some())?;
     let sweep = load::read_sweep(sweep_section.as_ref(), &load, &methods)?;
+    let capacity = capacity::read_capacity(root.get("capacity"), &load, sweep_section.as_ref())?;
     let scenario = Scenario {
         name: name.to_owned(),
         file_stem: super::names::file_stem(name),
@@ -163,6 +167,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
         mix,
         load,
         sweep,
+        capacity,
         gates: gates::read_gates(root.get("gates"))?,
         backends: backends::read_backends(root.need("backends")?, catalogue)?,
         text: text.to_owned(),

@@ -77,10 +77,7 @@ pub(super) fn read_kind(node: &Node<'_>) -> Read<Shape> {
         "bytes" => Shape::Bytes { length: section.get("length").map(read_length).transpose()? },
         "list" => Shape::List {
             of: Box::new(read_shape(section.need("of")?)?),
-            length: match section.get("length") {
-                Some(length) => read_length(length)?,
-                None => Length::DEFAULT_LIST,
-            },
+            length: section.get("length").map(read_length).transpose()?,
         },
         name => bare(name).ok_or_else(|| node.name_problem("unknown type"))?,
     })

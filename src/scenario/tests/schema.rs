@@ -146,6 +146,7 @@ write_batch = 16
 timeout = "5s"
 client_threads = 2
 wire_calls = 20
+stage_samples = 8
 server_threads = 2
 [sweep]
 rate_per_s = [1, 2.5]
@@ -212,6 +213,40 @@ think_time = { uniform = ["1ms", "2ms"] }
 [sweep]
 concurrency = [1, 8]
 think_time = ["0s", "1ms"]
+[backends.a]
+protocol = "null"
+"#,
+    r#"
+name = "stages"
+[methods.a]
+[load]
+open = { arrivals = "poisson" }
+stages = [
+    { ramp_from_per_s = 0, ramp_to_per_s = 500, for = "5s", label = "morning" },
+    { rate_per_s = 500, for = "10s" },
+    { ramp_to_per_s = 2000.5, for = "5s" },
+]
+[backends.a]
+protocol = "null"
+"#,
+    r#"
+name = "steps"
+[methods.a]
+[load]
+stages = [{ concurrency = 1, for = "5s" }, { concurrency = 8, for = "5s" }]
+[backends.a]
+protocol = "null"
+"#,
+    r#"
+name = "capacity"
+[methods.a]
+[load]
+open = {}
+[capacity]
+slo = ["p99 <= 5ms", "wait p50 < 1ms"]
+min_per_s = 1
+max_per_s = 1000
+precision = 0.1
 [backends.a]
 protocol = "null"
 "#,

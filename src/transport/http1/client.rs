@@ -11,7 +11,7 @@ use super::response::Reader;
 use crate::transport::gzip;
 use crate::transport::socket::Socket;
 use crate::transport::{
-    Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring,
+    Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring, http_key,
 };
 
 /// Up to here a body is copied behind its head; beyond it keeps its own buffer and both are written
@@ -34,6 +34,9 @@ pub(super) struct Client {
     written: usize,
     in_flight: Option<u64>,
     gzip: bool,
+    /// Calls so far.
+    submitted: u64,
+    port: u16,
     reader: Reader,
     traffic: Traffic,
     /// Why writing failed. The answer may have come nevertheless (413), so reading goes on.
@@ -53,6 +56,8 @@ impl Client {
             .into_bytes()
         };
         Self {
+            port: stream.local_port(),
+            submitted: 0,
             stream,
             opening,
             heads: wiring.paths.iter().map(constant).collect(),
@@ -199,6 +204,7 @@ impl Connection for Client {
         }
         self.written = 0;
         self.in_flight = Some(outgoing.id);
+        self.submitted += 1;
         Ok(())
     }
 
@@ -217,6 +223,10 @@ impl Connection for Client {
         let error = ready!(self.drive(cx, sink));
         self.over = Some(error.clone());
         Poll::Ready(error)
+    }
+
+    fn key(&self, _id: u64) -> Option<u64> {
+        Some(http_key(self.port, self.submitted.checked_sub(1)?))
     }
 
     fn cancel(&mut self, _id: u64) -> bool {

@@ -22,7 +22,7 @@ use crate::transport::socket::{Listener, Socket};
 use crate::transport::work_timer::WorkTimer;
 use crate::transport::{
     Handler, HandlerFactory, Incoming, LocalFuture, Replies, ReplyTo, Server, Status, StatusKind,
-    TransportError, Wiring, listener,
+    TransportError, Wiring, http_key, listener,
 };
 
 /// Up to here a reply's body is copied, which leaves the handler its buffer.
@@ -49,7 +49,7 @@ impl Server for Http1Server {
         let Self { listener, wiring, .. } = *self;
         let threads = wiring.server_threads;
         Box::pin(listener::accept(listener, threads, move |stream| {
-            let session = Session::new(handlers(), &wiring);
+            let session = Session::new(handlers(), &wiring, stream.peer_port());
             serve(stream, Rc::new(RefCell::new(session)))
         }))
     }
@@ -85,6 +85,7 @@ struct Session {
     /// Whether the handler took a message since it was last told to work.
     has_handled: bool,
     due_ns: Option<u64>,
+    peer_port: u16,
 }
 
 /// The call in flight, if its id is that of the reply.
@@ -99,7 +100,7 @@ struct Call {
 }
 
 impl Session {
-    fn new(handler: Box<dyn Handler>, wiring: &Wiring) -> Self {
+    fn new(handler: Box<dyn Handler>, wiring: &Wiring, peer_port: u16) -> Self {
         Self {
             handler,
             call: Call::default(),
@@ -108,6 +109,7 @@ impl Session {
             max_message_bytes: wiring.max_message_bytes,
             has_handled: false,
             due_ns: None,
+            peer_port,
         }
     }
 
@@ -254,12 +256,21 @@ async fn answer(
     };
     let unanswered = {
         let mut guard = session.borrow_mut();
-        let Session { handler, call, has_handled, .. } = &mut *guard;
+        let Session { handler, call, has_handled, peer_port, .. } = &mut *guard;
+        let key = http_key(*peer_port, call.id);
         call.id += 1;
         (call.body, call.end, call.has_surplus) = (None, None, false);
         let reply_to = ReplyTo { peer: 0, id: call.id };
-        handler
-            .handle(Incoming { reply_to, path: Some(head.uri.path()), body: &body, deadline_ns: None }, call);
+        handler.handle(
+            Incoming {
+                reply_to,
+                path: Some(head.uri.path()),
+                body: &body,
+                deadline_ns: None,
+                key: Some(key),
+            },
+            call,
+        );
         *has_handled = true;
         Unanswered { session: &session, to: reply_to }
     };

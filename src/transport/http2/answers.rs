@@ -52,6 +52,7 @@ pub(super) struct Call {
     /// The client packs its messages and reads packed ones: replies are packed, too.
     gzip: bool,
     reply: Reply,
+    stream: h2::StreamId,
 }
 
 enum Reply {
@@ -70,6 +71,11 @@ pub(super) enum Refusal {
 }
 
 impl Call {
+    /// The call's stream.
+    pub(super) fn stream(&self) -> h2::StreamId {
+        self.stream
+    }
+
     /// Whether the client has reset the stream; where not, the waker is registered for it.
     pub(super) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.reply {
@@ -132,7 +138,9 @@ impl Answers {
         place.generation = place.generation.wrapping_add(1);
         let joined = std::mem::take(&mut place.joined);
         let gzip = grpc::answers_gzip(request.headers());
-        place.call = Some(Call { request: Some(request), joined, gzip, reply: Reply::Unanswered(respond) });
+        let stream = respond.stream_id();
+        let reply = Reply::Unanswered(respond);
+        place.call = Some(Call { request: Some(request), joined, gzip, reply, stream });
         // Its first look reads what has come with the headers.
         place.waker.wake_by_ref();
     }

@@ -39,6 +39,9 @@ pub(super) struct Client {
     connection_waker: Waker,
     woken: Vec<usize>,
     counters: Arc<Counters>,
+    port: u16,
+    /// The key of the call that was submitted last.
+    key: Option<u64>,
     opening: Opening,
     /// Why the connection is over; told once what had arrived is delivered.
     over: Option<TransportError>,
@@ -100,6 +103,7 @@ impl Client {
             headers.insert("grpc-accept-encoding", HeaderValue::from_static(grpc::ACCEPTED_ENCODINGS));
         }
         let counters = Arc::<Counters>::default();
+        let port = stream.local_port();
         let begun_ns = now_ns();
         let (requests, connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW_BYTES)
@@ -133,6 +137,8 @@ impl Client {
             connection_waker,
             woken: Vec::new(),
             counters,
+            port,
+            key: None,
             opening,
             over: None,
         })
@@ -171,6 +177,7 @@ impl Client {
         // h2 keeps what the peer's window has no room for and sends it as the window opens.
         let framed = self.buffers.frame(body, self.gzip, &self.unsent);
         stream.send_data(framed, true).map_err(TransportError::reset)?;
+        self.key = Some(super::key_of(self.port, stream.stream_id()));
         self.occupy(Call { id, request: stream }, response);
         Ok(())
     }
@@ -296,6 +303,7 @@ impl Connection for Client {
             Poll::Ready(Err(error)) => Err(error),
             _ => {
                 let body = std::mem::take(body);
+                self.key = None;
                 self.queue.push_back(Queued { id, method, metadata: metadata.to_vec(), body });
                 Ok(())
             }
@@ -323,6 +331,10 @@ impl Connection for Client {
             self.leave(cx);
         }
         result
+    }
+
+    fn key(&self, _id: u64) -> Option<u64> {
+        self.key
     }
 
     fn cancel(&mut self, id: u64) -> bool {

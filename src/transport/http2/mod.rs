@@ -17,7 +17,8 @@ mod wakeups;
 use std::sync::Arc;
 
 use super::{
-    Carries, Connection, LocalFuture, Server, Transport, TransportError, Wiring, connector, grpc, listener,
+    Carries, Connection, LocalFuture, Server, Transport, TransportError, Wiring, connector, grpc, http_key,
+    listener,
 };
 
 /// The largest header list taken.
@@ -29,6 +30,11 @@ const DATA_FRAME_BUDGET: usize = 64 << 20;
 
 /// After so many rounds in one poll other tasks get their turn.
 const ROUNDS_PER_POLL: usize = 16;
+
+/// The key of a call by its stream: a client's streams are 1, 3, 5, …
+fn key_of(port: u16, stream: h2::StreamId) -> u64 {
+    http_key(port, u64::from(stream.as_u32() / 2))
+}
 
 /// The HTTP/2 transport with gRPC's framing.
 #[derive(Debug)]

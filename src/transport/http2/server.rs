@@ -45,6 +45,7 @@ impl Server for Http2Server {
 /// Serves one connection until either end closes it. A client that goes away or does not speak
 /// HTTP/2 is its own affair.
 async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
+    let peer_port = stream.peer_port();
     let handshake = h2::server::Builder::new()
         .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
@@ -70,6 +71,7 @@ async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
         timer: WorkTimer::default(),
         due_ns: None,
         has_handled: false,
+        peer_port,
     };
     poll_fn(|cx| serving.poll(cx)).await;
 }
@@ -89,6 +91,7 @@ struct Serving {
     due_ns: Option<u64>,
     /// Whether the handler took a message since it was last told to work.
     has_handled: bool,
+    peer_port: u16,
 }
 
 impl Serving {
@@ -188,6 +191,7 @@ impl Serving {
             Poll::Ready(Err(refusal)) => return self.answers.refuse(index, refusal),
         };
         let Some(request) = call.request.take() else { return };
+        let key = super::key_of(self.peer_port, call.stream());
         let joined = std::mem::take(&mut call.joined);
         let whole = if joined.is_empty() { &piece[..] } else { &joined[..] };
         let message = match framing::split(whole, limit) {
@@ -206,6 +210,7 @@ impl Serving {
             path: Some(request.uri().path()),
             body,
             deadline_ns: grpc::timeout_ns(headers).map(|ns| now_ns().saturating_add(ns)),
+            key: Some(key),
         };
         self.handler.handle(incoming, &mut self.answers);
         self.answers.await_end(index, joined);
@@ -253,7 +258,8 @@ impl Serving {
                 };
                 match message.unpacked(encoding, limit, &mut self.unpacked) {
                     Ok(body) => {
-                        let incoming = Incoming { reply_to, path: Some(&path), body, deadline_ns: None };
+                        let incoming =
+                            Incoming { reply_to, path: Some(&path), body, deadline_ns: None, key: None };
                         self.handler.handle(incoming, &mut self.answers);
                     }
                     Err(error) => break Some(error),

@@ -27,7 +27,9 @@ use crate::clock::now_ns;
 use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::socket::Socket;
-use crate::transport::{Connection, Delivery, Opening, Outgoing, Status, Traffic, TransportError, Wiring};
+use crate::transport::{
+    Connection, Delivery, Opening, Outgoing, Status, Traffic, TransportError, Wiring, http_key,
+};
 
 type Call = Pin<Box<dyn Future<Output = Result<(), Aborted>>>>;
 
@@ -39,6 +41,9 @@ pub(super) struct Client {
     handles: HashMap<u64, AbortHandle>,
     events: Events,
     counters: Arc<Counters>,
+    /// Calls so far: tonic opens their streams in the order in which they were submitted.
+    submitted: u64,
+    port: u16,
     opening: Opening,
     over: Option<TransportError>,
 }
@@ -87,6 +92,7 @@ impl Client {
         };
         let paths = wiring.paths.iter().map(path).collect::<Result<_, _>>()?;
         let counters = Arc::<Counters>::default();
+        let port = stream.local_port();
         let begun_ns = now_ns();
         let channel = Endpoint::from_shared(format!("http://{}", wiring.authority(target)))
             .and_then(|endpoint| endpoint.user_agent("wirebench"))
@@ -108,6 +114,8 @@ impl Client {
             handles: HashMap::new(),
             events: Events::default(),
             counters,
+            submitted: 0,
+            port,
             opening,
             over: None,
         })
@@ -221,6 +229,7 @@ impl Connection for Client {
         let (handle, registration) = AbortHandle::new_pair();
         self.handles.insert(id, handle);
         self.calls.push(Box::pin(Abortable::new(call, registration)));
+        self.submitted += 1;
         Ok(())
     }
 
@@ -250,6 +259,10 @@ impl Connection for Client {
         };
         self.over = Some(error.clone());
         Poll::Ready(error)
+    }
+
+    fn key(&self, _id: u64) -> Option<u64> {
+        Some(http_key(self.port, self.submitted.checked_sub(1)?))
     }
 
     fn cancel(&mut self, id: u64) -> bool {

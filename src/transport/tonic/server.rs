@@ -44,7 +44,7 @@ impl Server for TonicServer {
 
 /// Serves one connection until either end closes it.
 async fn serve(stream: Socket, handler: Box<dyn Handler>, wiring: Arc<Wiring>) {
-    let session = Session::new(handler);
+    let session = Session::new(handler, stream.peer_port());
     let counters = Arc::<Counters>::default();
     let stream = Counted::new(stream, Arc::clone(&counters));
     let service = Methods { session: Arc::clone(&session), wiring };

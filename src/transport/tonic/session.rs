@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::clock::now_ns;
 use crate::transport::counted::Counters;
 use crate::transport::work_timer::WorkTimer;
-use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status, grpc};
+use crate::transport::{Handler, Incoming, Replies, ReplyTo, Status, grpc, http_key};
 
 /// A part of a reply: a message, or the status that ends it where that is an error.
 type Part = Result<Vec<u8>, tonic::Status>;
@@ -25,6 +25,7 @@ pub(super) struct Session {
     state: Mutex<State>,
     /// The handler waits for a call to have room.
     is_room_awaited: Arc<AtomicBool>,
+    peer_port: u16,
 }
 
 struct State {
@@ -82,12 +83,12 @@ impl Replies for Calls {
 }
 
 impl Session {
-    pub(super) fn new(handler: Box<dyn Handler>) -> Arc<Self> {
+    pub(super) fn new(handler: Box<dyn Handler>, peer_port: u16) -> Arc<Self> {
         let is_room_awaited = Arc::<AtomicBool>::default();
         let calls =
             Calls { senders: HashMap::new(), next_id: 0, is_room_awaited: Arc::clone(&is_room_awaited) };
         let state = State { handler, calls, has_handled: false, due_ns: None, worker: None };
-        Arc::new(Self { state: Mutex::new(state), is_room_awaited })
+        Arc::new(Self { state: Mutex::new(state), is_room_awaited, peer_port })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -182,7 +183,8 @@ impl Reply {
     /// Gives a message to the handler.
     pub(super) fn ask(&self, path: &str, body: &Bytes, deadline_ns: Option<u64>) {
         let reply_to = self.reply_to;
-        self.session.handle(Incoming { reply_to, path: Some(path), body, deadline_ns });
+        let key = Some(http_key(self.session.peer_port, reply_to.id));
+        self.session.handle(Incoming { reply_to, path: Some(path), body, deadline_ns, key });
     }
 
     /// Ends the call well.

@@ -137,7 +137,8 @@ impl Serving {
         self.messages += 1;
         // Without an id frame the message's ordinal tells the calls of a peer apart.
         let reply_to = ReplyTo { peer: self.outlet.peers.number(identity), id: id.unwrap_or(self.messages) };
-        self.handler.handle(Incoming { reply_to, path: None, body, deadline_ns: None }, &mut self.outlet);
+        self.handler
+            .handle(Incoming { reply_to, path: None, body, deadline_ns: None, key: id }, &mut self.outlet);
         self.cancel_undelivered();
     }
 

@@ -32,8 +32,13 @@ fn a_client_that_beats_keeps_its_call_for_as_long_as_it_likes() {
     // The same id with another type, or from another peer, is another channel.
     ask(&mut server, 200, &event_on(b"\xa1a", "_zpc_hb", b"\x91\x00"), 104 * S);
     let body = event_on(b"\xc4\x01a", "_zpc_hb", b"\x91\x00");
-    let stranger =
-        Incoming { reply_to: ReplyTo { peer: 8, id: 1 }, path: None, body: &body, deadline_ns: None };
+    let stranger = Incoming {
+        reply_to: ReplyTo { peer: 8, id: 1 },
+        path: None,
+        body: &body,
+        deadline_ns: None,
+        key: None,
+    };
     server.open(stranger, 104 * S, &mut Vec::new());
     server.tick(105 * S, &mut outbox, &mut lost);
     server.tick(110 * S, &mut outbox, &mut lost);

@@ -1,0 +1,149 @@
+//! The search for a capacity: rounds at the rates that `analysis` asks for, back end by back end in
+//! turn, so that a machine that drifts is unfair to all alike.
+
+use super::execute::{Progress, RunError};
+use super::plan::Cell;
+use super::round::Extras;
+use super::session::{Made, Session, Tried, judged};
+use crate::analysis::{Limits, Probe, Search, judge_probe};
+use crate::result::{Bound, CapacityProbe, CapacityResult, CellResult};
+use crate::scenario::{Capacity, LoadModel};
+
+/// The search for one back end at one load point.
+struct Seeker<'a> {
+    cell: &'a Cell,
+    search: Search,
+    /// Every round, with the cell at its rate.
+    rounds: Vec<(Cell, Tried)>,
+    probes: Vec<CapacityProbe>,
+    is_skipped: bool,
+}
+
+/// Searches for every cell of the plan.
+pub(super) fn search(
+    session: &mut Session<'_>,
+    capacity: &Capacity,
+    progress: &mut dyn Progress,
+) -> Result<(), RunError> {
+    let plan = session.plan;
+    let limits = Limits { errors: plan.scenario.gates.errors };
+    let mut seekers: Vec<Seeker<'_>> = plan.cells.iter().map(|cell| Seeker::new(cell, capacity)).collect();
+    let mut number = 0;
+    loop {
+        let mut is_over = true;
+        for index in 0..seekers.len() {
+            let seeker = &mut seekers[index];
+            let Some(rate_per_s) = seeker.search.next_per_s().filter(|_| !seeker.is_skipped) else {
+                continue;
+            };
+            is_over = false;
+            number += 1;
+            let cell = at_rate(seeker.cell, capacity, rate_per_s);
+            let extras = Ok(Extras::default());
+            // How many rounds there will be nobody knows: at least one more.
+            match session.make(
+                &cell,
+                seeker.rounds_at(rate_per_s) + 1,
+                (number, number + 1),
+                extras,
+                progress,
+            )? {
+                Made::Interrupted => return Ok(()),
+                Made::Skipped => seeker.is_skipped = true,
+                Made::Round(made) => seeker.take(cell, made, capacity, &limits),
+            }
+            assemble(session, &seekers, capacity, &limits);
+            session.keep()?;
+        }
+        if is_over {
+            return Ok(());
+        }
+    }
+}
+
+/// The cell at a rate.
+fn at_rate(cell: &Cell, capacity: &Capacity, rate_per_s: f64) -> Cell {
+    let mut cell = cell.clone();
+    let gap = if cell.point.label.is_empty() { "" } else { " " };
+    cell.point.label.push_str(&format!("{gap}rate_per_s={rate_per_s}"));
+    cell.point.load = capacity.load_at(&cell.point.load, rate_per_s);
+    cell
+}
+
+impl<'a> Seeker<'a> {
+    fn new(cell: &'a Cell, capacity: &Capacity) -> Self {
+        let start_per_s = match cell.point.load.model {
+            LoadModel::Open { rate_per_s, .. } => rate_per_s,
+            LoadModel::Closed { .. } => capacity.min_per_s,
+        };
+        let search = Search::new(capacity, start_per_s);
+        Self { cell, search, rounds: Vec::new(), probes: Vec::new(), is_skipped: false }
+    }
+
+    fn rounds_at(&self, rate_per_s: f64) -> u64 {
+        self.probes.iter().filter(|probe| is_same(probe.rate_per_s, rate_per_s)).count() as u64
+    }
+
+    fn take(&mut self, cell: Cell, made: Tried, capacity: &Capacity, limits: &Limits) {
+        let Some(rate_per_s) = self.search.next_per_s() else { return };
+        let result = judged(&cell, [&made], limits);
+        let judgement = judge_probe(&result, &capacity.slo);
+        self.probes.push(CapacityProbe {
+            rate_per_s,
+            achieved_per_s: result.figures.rate_per_s,
+            p99_ns: result.figures.response_ns.p99,
+            ok: judgement.probe == Probe::Holds,
+            why: judgement.why,
+            order: made.order,
+            histograms: made.histograms.clone(),
+        });
+        self.rounds.push((cell, made));
+        self.search.take(judgement.probe);
+    }
+
+    fn outcome(&self, capacity: &Capacity) -> CapacityResult {
+        CapacityResult {
+            backend: self.cell.backend.name.clone(),
+            point: self.cell.point.label.clone(),
+            slo: capacity.slo.iter().map(|gate| gate.text.clone()).collect(),
+            precision: capacity.precision,
+            rate_per_s: self.search.found_per_s(),
+            bound: self.search.bound(),
+            why: self.search.why(),
+            probes: self.probes.clone(),
+        }
+    }
+
+    /// The cell at the rate that was found, from the rounds in which it was kept; where none was, at
+    /// the lowest rate that was tried.
+    fn at_its_best(&self, limits: &Limits) -> Option<CellResult> {
+        let shown = self
+            .search
+            .found_per_s()
+            .or_else(|| self.probes.iter().map(|probe| probe.rate_per_s).min_by(f64::total_cmp))?;
+        let counts = |probe: &CapacityProbe| {
+            is_same(probe.rate_per_s, shown) && (probe.ok || self.search.bound() == Bound::None)
+        };
+        let own: Vec<&(Cell, Tried)> = self
+            .rounds
+            .iter()
+            .zip(&self.probes)
+            .filter(|(_, probe)| counts(probe))
+            .map(|(round, _)| round)
+            .collect();
+        let (cell, _) = own.first()?;
+        Some(judged(cell, own.iter().map(|(_, tried)| tried), limits))
+    }
+}
+
+/// Rates are compared as they were asked for.
+#[allow(clippy::float_cmp)]
+fn is_same(one: f64, other: f64) -> bool {
+    one == other
+}
+
+fn assemble(session: &mut Session<'_>, seekers: &[Seeker<'_>], capacity: &Capacity, limits: &Limits) {
+    let installed = || seekers.iter().filter(|seeker| !seeker.is_skipped && !seeker.probes.is_empty());
+    session.run.capacity = installed().map(|seeker| seeker.outcome(capacity)).collect();
+    session.set_cells(installed().filter_map(|seeker| seeker.at_its_best(limits)).collect());
+}

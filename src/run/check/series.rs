@@ -1,0 +1,309 @@
+//! The pairs of a check: made, judged one by one, kept, and looked at when it was planned.
+
+use std::time::{Duration, Instant};
+
+use super::CheckProgress;
+use super::error::CheckError;
+use super::prepare::{Prepared, record};
+use super::sides::{NAMES, Sides};
+use crate::analysis::compare::{Gate, Look, PairFigures, change, fewest_pairs, figure, judge, label};
+use crate::result::{
+    CellKey, CheckStatus, ErrorsCheck, MetricCheck, PairRecord, Reason, ReasonKind, RoundRecord, RunResult,
+    Status, Store,
+};
+use crate::rpc::random::Random;
+use crate::run::round::run_round;
+use crate::run::session::{Tried, judged};
+use crate::run::{Interrupt, RoundError, RunError};
+use crate::scenario::LoadModel;
+
+/// Pairs that are dropped are made again, but not without end: at most so many times the planned ones.
+const MOST_MADE: usize = 2;
+/// A check in which the first so many pairs are all dropped will not come to anything.
+const HOPELESS: usize = 4;
+/// A check that is slower than expected ends after so many times its budget.
+const OVERTIME: f64 = 1.5;
+
+/// How the pairs ended.
+pub(super) enum End {
+    /// At a look.
+    Decided(Look),
+    /// The measurement does not count, and why; what there is can be shown at this look.
+    Invalid(Look, String),
+    /// The user ended it.
+    Interrupted(Look),
+}
+
+impl End {
+    pub(super) fn look(&self) -> Look {
+        match self {
+            Self::Decided(look) | Self::Invalid(look, _) | Self::Interrupted(look) => *look,
+        }
+    }
+}
+
+/// The pairs so far.
+pub(super) struct Series<'a> {
+    sides: &'a Sides,
+    prepared: &'a Prepared,
+    store: Store,
+    coin: Random,
+    tried: [Vec<Tried>; 2],
+    made: u64,
+    pairs: Vec<PairRecord>,
+    counted: Vec<PairFigures>,
+    errors: ErrorsCheck,
+}
+
+impl<'a> Series<'a> {
+    pub(super) fn new(sides: &'a Sides, prepared: &'a Prepared, store: Store, order_seed: u64) -> Self {
+        Self {
+            sides,
+            prepared,
+            store,
+            coin: Random::labelled(order_seed, "order within pairs"),
+            tried: [Vec::new(), Vec::new()],
+            made: 0,
+            pairs: Vec::new(),
+            counted: Vec::new(),
+            errors: ErrorsCheck::default(),
+        }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn pairs(&self) -> &[PairRecord] {
+        &self.pairs
+    }
+
+    pub(super) fn errors(&self) -> &ErrorsCheck {
+        &self.errors
+    }
+
+    pub(super) fn counted(&self) -> usize {
+        self.counted.len()
+    }
+
+    /// The metrics at a look, and whether all is settled.
+    pub(super) fn judged_at(&self, look: Look) -> (Vec<MetricCheck>, bool) {
+        let load = &self.sides.plan.scenario.load;
+        let model = match load.model {
+            LoadModel::Closed { .. } => crate::result::LoadModel::Closed,
+            LoadModel::Open { .. } => crate::result::LoadModel::Open,
+        };
+        let gate = Gate {
+            metrics: &self.prepared.metrics,
+            gates: &self.sides.plan.scenario.gates.check,
+            model,
+            last: self.prepared.last(),
+        };
+        judge(&gate, &self.counted, look)
+    }
+
+    /// Makes pairs until it is decided.
+    ///
+    /// # Errors
+    /// A round could not be written.
+    pub(super) fn run(
+        &mut self,
+        begun: Instant,
+        progress: &mut dyn CheckProgress,
+        interrupt: &Interrupt,
+    ) -> Result<End, CheckError> {
+        let looks = self.prepared.looks.clone();
+        let last = self.prepared.last();
+        let check = &self.sides.plan.scenario.gates.check;
+        let (bounded, alpha) = (check.rounds.is_none(), check.alpha);
+        let deadline = Duration::from_nanos(check.budget_ns).mul_f64(OVERTIME);
+        let mut undecided =
+            self.prepared.metrics.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut looks = looks.into_iter().peekable();
+        loop {
+            if interrupt.is_set() {
+                return Ok(End::Interrupted(last));
+            }
+            progress.begins(self.counted.len() + 1, last.pairs, &undecided);
+            match self.pair(interrupt)? {
+                Some(Stop::Interrupted) => return Ok(End::Interrupted(last)),
+                Some(Stop::Invalid(why)) => return Ok(End::Invalid(last, why)),
+                Some(Stop::Errors) => return Ok(End::Decided(last)),
+                None => {}
+            }
+            if let Some(why) = self.pairs.last().and_then(|pair| pair.dropped.as_deref()) {
+                progress.dropped(why);
+            }
+            if let Some(why) = self.hopeless(last.pairs) {
+                return Ok(End::Invalid(last, why));
+            }
+            let late = bounded && begun.elapsed() > deadline;
+            let due = looks.peek().is_some_and(|look| look.pairs == self.counted.len());
+            if due && let Some(look) = looks.next() {
+                let (metrics, settled) = self.judged_at(look);
+                undecided = open(&metrics);
+                progress.looked(look.pairs, &found(&metrics));
+                if settled || look.pairs == last.pairs {
+                    return Ok(End::Decided(look));
+                }
+            } else if late {
+                // The clock says when, not the figures: the last look is only earlier than planned.
+                let enough =
+                    self.counted.len() >= fewest_pairs(self.prepared.metrics.len(), last.level.min(alpha));
+                let why = format!(
+                    "only {} of {} pairs of rounds were made in one and a half times the budget: lengthen it (--budget), \
+                     or quiet the machine (wirebench doctor)",
+                    self.counted.len(),
+                    last.pairs
+                );
+                return Ok(if enough { End::Decided(last) } else { End::Invalid(last, why) });
+            }
+        }
+    }
+
+    /// Makes a pair.
+    fn pair(&mut self, interrupt: &Interrupt) -> Result<Option<Stop>, CheckError> {
+        let candidate_first = self.coin.below(2) == 1;
+        let order = if candidate_first { [1, 0] } else { [0, 1] };
+        let mut pair = PairRecord { candidate_first, base: None, candidate: None, dropped: None };
+        let mut records: [Option<RoundRecord>; 2] = [None, None];
+        for side in order {
+            let Some((number, outcome)) = self.round(side, interrupt)? else {
+                return Ok(Some(Stop::Interrupted));
+            };
+            *(if side == 0 { &mut pair.base } else { &mut pair.candidate }) = Some(number);
+            match outcome {
+                Ok(record) => records[side] = Some(record),
+                Err(detail) => {
+                    // The other round would be dropped with this one.
+                    pair.dropped = Some(format!("{}: failed: {detail}", NAMES[side]));
+                    break;
+                }
+            }
+        }
+        for (side, record) in records.iter().enumerate() {
+            let Some(record) = record else { continue };
+            self.count_errors(side, record);
+            if let Some(reason) = self.reason_to_drop(record) {
+                let why = format!("{}: {reason}", NAMES[side]);
+                if record.verdict.has(ReasonKind::WrongAnswers) {
+                    pair.dropped = Some(why.clone());
+                    self.pairs.push(pair);
+                    return Ok(Some(Stop::Invalid(why)));
+                }
+                pair.dropped.get_or_insert(why);
+            }
+        }
+        if let ([Some(base), Some(candidate)], None) = (records, &pair.dropped) {
+            self.counted.push(PairFigures { base: base.figures, candidate: candidate.figures });
+        }
+        self.pairs.push(pair);
+        Ok(self.errors.is_regression().then_some(Stop::Errors))
+    }
+
+    /// Makes a round and keeps it; `None` where the user ended it.
+    fn round(&mut self, side: usize, interrupt: &Interrupt) -> Result<Option<Made>, CheckError> {
+        let cell = &self.sides.plan.cells[side];
+        let order = self.made;
+        let (implementation, outcome) =
+            match run_round(cell, &self.sides.plan.service, &self.prepared.folder, interrupt) {
+                Ok(finished) => (finished.implementation, Ok(finished.result)),
+                Err(RoundError::Interrupted) => return Ok(None),
+                Err(error) => (None, Err(Reason { kind: ReasonKind::Failed, detail: error.to_string() })),
+            };
+        self.made += 1;
+        let (histograms, judged) = match &outcome {
+            Ok(result) => {
+                let key = CellKey { backend: cell.backend.name.clone(), point: String::new() };
+                let number = self.tried[side].len() as u64 + 1;
+                let file = self.store.write_round(&key, number, result).map_err(|source| {
+                    CheckError::Run(RunError::Lost { dir: self.store.dir().to_owned(), source })
+                })?;
+                (Some(file), Ok(record(cell, result, &self.prepared.limits)))
+            }
+            Err(reason) => (None, Err(reason.detail.clone())),
+        };
+        self.tried[side].push(Tried { order, implementation, histograms, outcome });
+        Ok(Some((order, judged)))
+    }
+
+    /// What is wrong with a round, if anything. That its halves differ (`unstable`) is nothing: what
+    /// varies within rounds varies between them too, and is in the spread of the pairs already.
+    fn reason_to_drop(&self, record: &RoundRecord) -> Option<String> {
+        let reasons = &record.verdict.reasons;
+        if let Some(reason) = reasons.iter().find(|reason| reason.kind != ReasonKind::Unstable) {
+            return Some(format!("{}: {}", reason.kind.name(), reason.detail));
+        }
+        let metrics = self.prepared.metrics.iter();
+        let missing = metrics.copied().find(|metric| figure(*metric, &record.figures).is_none())?;
+        let calls = record.figures.calls.unwrap_or(0);
+        Some(format!("too few calls: {calls} have no {missing}; lengthen the rounds with --round"))
+    }
+
+    fn count_errors(&mut self, side: usize, record: &RoundRecord) {
+        let failed: u64 = record.figures.errors.values().sum();
+        self.errors.failed[side] += failed;
+        self.errors.calls[side] += record.figures.calls.unwrap_or(0) + failed;
+        self.errors.rounds_over_budget[side] += u64::from(record.verdict.has(ReasonKind::Errors));
+    }
+
+    /// Why there is no use in going on; `None` where there is.
+    fn hopeless(&self, planned: usize) -> Option<String> {
+        let dropped: Vec<&str> = self.pairs.iter().filter_map(|pair| pair.dropped.as_deref()).collect();
+        let none_counts = self.counted.is_empty() && dropped.len() >= HOPELESS;
+        if !none_counts && self.pairs.len() < planned * MOST_MADE {
+            return None;
+        }
+        let last = dropped.last()?;
+        Some(format!(
+            "{} of {} pairs of rounds do not count; the last one: {last}",
+            dropped.len(),
+            self.pairs.len()
+        ))
+    }
+
+    /// Puts the rounds into the result of the run.
+    pub(super) fn fill(&self, run: &mut RunResult) {
+        run.cells = self
+            .sides
+            .plan
+            .cells
+            .iter()
+            .zip(&self.tried)
+            .map(|(cell, tried)| judged(cell, tried, &self.prepared.limits))
+            .collect();
+        let valid = run.cells.iter().all(|cell| cell.verdict.is_valid());
+        run.verdict = if valid { Status::Valid } else { Status::Invalid };
+    }
+}
+
+/// A round that was made: its place in the order of all, and what it measured or why it did not.
+type Made = (u64, Result<RoundRecord, String>);
+
+/// Why no further pair is made.
+enum Stop {
+    Interrupted,
+    Invalid(String),
+    Errors,
+}
+
+/// What is still undecided.
+fn open(metrics: &[MetricCheck]) -> String {
+    let open = metrics.iter().filter(|metric| metric.verdict == Some(CheckStatus::Inconclusive));
+    let open: Vec<&str> = open.map(|metric| &*metric.name).collect();
+    if open.is_empty() { "smaller effects".to_owned() } else { open.join(", ") }
+}
+
+/// What a look found, in a line.
+fn found(metrics: &[MetricCheck]) -> String {
+    let told = metrics.iter().filter_map(|metric| {
+        let verdict = metric.verdict?;
+        Some(format!(
+            "{} {} {}",
+            label(&metric.name),
+            metric.change.map_or_else(|| "–".into(), change),
+            verdict.name()
+        ))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}

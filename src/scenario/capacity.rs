@@ -1,0 +1,110 @@
+//! `[capacity]`: the search for the highest rate at which an objective is kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::gate::{GRAMMAR, parse_gate};
+use super::overrides::{OverrideError, refuse};
+use super::{Amount, Comparison, Gate, GateMetric, Load, LoadModel, Scenario, TimeKind};
+
+/// The lowest rate that is tried by default.
+pub(super) const DEFAULT_MIN_PER_S: f64 = 10.0;
+/// The highest one.
+pub(super) const DEFAULT_MAX_PER_S: f64 = 1_000_000.0;
+/// How near the answer is by default.
+pub(super) const DEFAULT_PRECISION: f64 = 0.05;
+/// Where a search begins by default.
+pub(super) const DEFAULT_START_PER_S: f64 = 100.0;
+/// A quantile of fewer calls beyond it than this is null.
+const CALLS_BEYOND: f64 = 10.0;
+/// Calls of a Poisson process come in varying numbers.
+const ROOM: f64 = 1.2;
+
+/// What is searched, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// What must be kept, beside the scenario's budget of errors.
+    pub slo: Vec<Gate>,
+    /// The lowest rate that is tried, in calls per second.
+    pub min_per_s: f64,
+    /// The highest.
+    pub max_per_s: f64,
+    /// How much higher the lowest rate that misses may be than the one that is found, as a share.
+    pub precision: f64,
+}
+
+impl Capacity {
+    /// Reads an objective.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(super) fn parse_objective(text: &str) -> Result<Gate, String> {
+        let gate = parse_gate(text)?;
+        let is_upper = matches!(gate.comparison, Comparison::AtMost | Comparison::Below);
+        match gate.metric {
+            GateMetric::Time { kind: TimeKind::Lag, .. } => {
+                Err("the lag is the load generator's and no objective of a server".into())
+            }
+            GateMetric::Time { .. } if !is_upper => {
+                Err("times grow with the rate: an objective is an upper limit, as \"p99 <= 5ms\"".into())
+            }
+            GateMetric::Rate => Err("the rate is what is searched; give a time, as \"p99 <= 5ms\"".into()),
+            GateMetric::Time { .. } | GateMetric::Errors | GateMetric::ErrorShare => Ok(gate),
+        }
+    }
+
+    /// The load of a round at a rate: long enough that the objective's quantiles have calls enough.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn load_at(&self, load: &Load, rate_per_s: f64) -> Load {
+        let mut load = load.clone();
+        if let LoadModel::Open { rate_per_s: of, .. } = &mut load.model {
+            *of = rate_per_s;
+        }
+        let quantiles = self.slo.iter().filter_map(|gate| match gate.metric {
+            GateMetric::Time { figure, .. } => figure.quantile(),
+            _ => None,
+        });
+        let calls = quantiles.map(|q| CALLS_BEYOND / (1.0 - q) * ROOM).fold(0.0, f64::max).ceil();
+        load.length = match load.length {
+            Amount::Calls(given) => Amount::Calls(given.max(calls as u64)),
+            Amount::DurationNs(ns) => Amount::DurationNs(ns.max((calls / rate_per_s * 1e9) as u64)),
+        };
+        load.rounds = 1;
+        load
+    }
+}
+
+impl Scenario {
+    /// Searches the capacity for an objective (`--capacity`), whatever the file says of it.
+    ///
+    /// # Errors
+    /// The objective is none, or the load is not one whose rate can be searched.
+    pub fn search_capacity(&mut self, objective: &str) -> Result<(), OverrideError> {
+        const FLAG: &str = "--capacity";
+        let gate = Capacity::parse_objective(objective)
+            .map_err(|problem| refuse(FLAG, format!("\"{objective}\": {problem}\n{GRAMMAR}")))?;
+        if !matches!(self.load.model, LoadModel::Open { .. }) {
+            return Err(refuse(
+                FLAG,
+                "the search varies the rate of an open load, and this one is closed; add --rate with the rate \
+                 to begin at",
+            ));
+        }
+        if !self.load.stages.is_empty() {
+            return Err(refuse(
+                FLAG,
+                "the scenario's stages say the rates; add --rate with the rate to begin at",
+            ));
+        }
+        self.sweep.rate_per_s.clear();
+        let known = self.capacity.take();
+        let or = |of: fn(&Capacity) -> f64, default| known.as_ref().map_or(default, of);
+        self.capacity = Some(Capacity {
+            slo: vec![gate],
+            min_per_s: or(|known| known.min_per_s, DEFAULT_MIN_PER_S),
+            max_per_s: or(|known| known.max_per_s, DEFAULT_MAX_PER_S),
+            precision: or(|known| known.precision, DEFAULT_PRECISION),
+        });
+        Ok(())
+    }
+}

@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// Where files are written; standard output where it is not given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The name of the baseline in criterion's folders
+    #[arg(long, value_name = "NAME", default_value = "new", value_parser = baseline)]
+    baseline: String,
     /// A row per round too, where the format has rows
     #[arg(long)]
     rounds: bool,
@@ -37,7 +40,11 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         for of in &stored {
             match (&of.check, &of.run) {
                 (Some(check), _) if is_check_format(format) => {
-                    give(&[render_check(format, check, options)?], of.folder(arguments).as_deref())?;
+                    give(
+                        &[render_check(format, check, options)?],
+                        of.folder(arguments).as_deref(),
+                        &arguments.baseline,
+                    )?;
                 }
                 (_, Some(run)) => runs.push((of, run)),
                 (_, None) => {}
@@ -47,15 +54,24 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         let inputs: Vec<Input<'_>> = inputs.collect();
         let together = if inputs.len() > 1 { report::render_together(format, &inputs)? } else { None };
         if let Some(files) = together {
-            give(&files, arguments.out.as_deref())?;
+            give(&files, arguments.out.as_deref(), &arguments.baseline)?;
             continue;
         }
         for (of, (run, histograms)) in runs {
             let files = report::render_files(format, run, histograms, options)?;
-            give(&files, of.folder(arguments).as_deref())?;
+            give(&files, of.folder(arguments).as_deref(), &arguments.baseline)?;
         }
     }
     Ok(0)
+}
+
+/// A name that is one folder.
+fn baseline(text: &str) -> Result<String, String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    if text.is_empty() || text.starts_with('.') || !text.chars().all(plain) {
+        return Err("letters, digits, '.', '_' and '-'".into());
+    }
+    Ok(text.to_owned())
 }
 
 /// What lies at one of the paths. A check's folder holds its rounds as a run too.
@@ -87,14 +103,20 @@ impl<'a> Stored<'a> {
 }
 
 /// Writes the files of a report into a folder, or onto standard output.
-fn give(files: &[ReportFile], dir: Option<&Path>) -> anyhow::Result<()> {
+fn give(files: &[ReportFile], dir: Option<&Path>, baseline: &str) -> anyhow::Result<()> {
     for file in files {
         let Some(dir) = dir else {
+            let is_one = !file.name.contains('/');
+            anyhow::ensure!(is_one, "this format is a folder of files: say with --out where it goes");
             super::print(&file.bytes)?;
             continue;
         };
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let path = dir.join(&file.name);
+        let path = dir.join(match file.name.rsplit_once("/new/") {
+            Some((folder, name)) => format!("{folder}/{baseline}/{name}"),
+            None => file.name.clone(),
+        });
+        let folder = path.parent().unwrap_or(dir);
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         write_whole(&path, &file.bytes)?;
         super::say(path.display());
     }

@@ -13,6 +13,8 @@ mod benchmark_smaller;
 mod charts;
 mod check;
 mod comparison;
+mod connections;
+mod criterion;
 mod csv;
 mod explain;
 mod extras;
@@ -53,6 +55,7 @@ pub const FORMATS: &[Format] = &[
     benchmark_smaller::FORMAT,
     benchmark_bigger::FORMAT,
     bencher::FORMAT,
+    criterion::FORMAT,
 ];
 
 /// Formats that put several runs into one report, with how they do.
@@ -110,7 +113,7 @@ impl Default for Options {
 /// A file of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
-    /// Its name, without a folder.
+    /// Its name, with folders where a format has them.
     pub name: String,
     /// What is in it.
     pub bytes: Vec<u8>,

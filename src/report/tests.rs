@@ -168,7 +168,7 @@ fn an_unknown_format_is_told_the_known_ones() {
     let error = render("pdf", &run, &histograms).unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html, svg, junit, benchmark-smaller, benchmark-bigger, bencher"
+        "there is no report format \"pdf\"; the formats are table, json, md, csv, hgrm, html, svg, junit, benchmark-smaller, benchmark-bigger, bencher, criterion"
     );
 }
 

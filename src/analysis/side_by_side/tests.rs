@@ -30,6 +30,7 @@ fn run(p50: u64) -> RunResult {
         environment: Environment::default(),
         verdict: Status::Valid,
         interrupted: false,
+        capacity: Vec::new(),
         skipped: Vec::new(),
         gates: Vec::new(),
         notes: Vec::new(),

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
@@ -20,6 +21,9 @@ use crate::transport::counted::{Counted, Counters};
 use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::socket::Socket;
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError, Wiring};
+
+/// How long a server's settings are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Client {
     requests: SendRequest<Framed>,
@@ -100,7 +104,7 @@ impl Client {
         let counters = Arc::<Counters>::default();
         let port = stream.local_port();
         let begun_ns = now_ns();
-        let (requests, connection) = h2::client::Builder::new()
+        let (requests, mut connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_LIST_BYTES)
@@ -110,6 +114,7 @@ impl Client {
             .handshake(Counted::new(stream, Arc::clone(&counters)))
             .await
             .map_err(TransportError::reset)?;
+        let over = settings(&mut connection, &counters).await;
         opening.handshake_ns = now_ns().saturating_sub(begun_ns);
 
         let wakeups = Arc::<Wakeups>::default();
@@ -134,7 +139,7 @@ impl Client {
             port,
             key: None,
             opening,
-            over: None,
+            over,
         })
     }
 
@@ -198,11 +203,7 @@ impl Client {
     fn poll_connection(&mut self) {
         let cx = &mut Context::from_waker(&self.connection_waker);
         let Poll::Ready(result) = Pin::new(&mut self.connection).poll(cx) else { return };
-        self.over = Some(match result {
-            Ok(()) => TransportError::Closed,
-            Err(error) if error.is_io() || error.is_remote() => TransportError::reset(error),
-            Err(error) => TransportError::protocol(error.to_string()),
-        });
+        self.over = Some(ending(result));
     }
 
     fn begin_queued(&mut self, sink: &mut dyn FnMut(Delivery<'_>)) {
@@ -273,6 +274,28 @@ impl Client {
         if self.over.is_some() || self.wakeups.is_woken() {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+/// Waits for the server's settings, as gRPC's own clients do before their first call. One that sends none
+/// for a while is called all the same. Says whether the connection is over already.
+async fn settings(
+    connection: &mut h2::client::Connection<Counted, Framed>,
+    counters: &Counters,
+) -> Option<TransportError> {
+    let arrived = std::future::poll_fn(|cx| match Pin::new(&mut *connection).poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(ending(result))),
+        Poll::Pending if counters.traffic().received_bytes > 0 => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    tokio::time::timeout(SETTINGS_LIMIT, arrived).await.unwrap_or(None)
+}
+
+fn ending(result: Result<(), h2::Error>) -> TransportError {
+    match result {
+        Ok(()) => TransportError::Closed,
+        Err(error) if error.is_io() || error.is_remote() => TransportError::reset(error),
+        Err(error) => TransportError::protocol(error.to_string()),
     }
 }
 

@@ -174,9 +174,29 @@ fn what_is_not_http2_breaks_the_connection() {
         })
         .await;
         let mut client = TestClient::connect(&Http2, &address, wiring()).await;
-        client.submit(ECHO, b"ping").unwrap();
+        // It has said so before the first call.
+        let at_once = client.submit(ECHO, b"ping").unwrap_err();
         let error = client.wait(1).await.unwrap_err();
-        assert!(matches!(error, TransportError::Protocol { .. } | TransportError::Reset { .. }), "{error}");
+        for error in [at_once, error] {
+            assert!(
+                matches!(error, TransportError::Protocol { .. } | TransportError::Reset { .. }),
+                "{error}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_server_without_settings_of_its_own_is_called_after_a_while() {
+    run(async {
+        let address = script(|mut stream| async move {
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        })
+        .await;
+        let begun = std::time::Instant::now();
+        let mut client = TestClient::connect(&Http2, &address, wiring()).await;
+        assert!(begun.elapsed() >= std::time::Duration::from_secs(1));
+        client.submit(ECHO, b"ping").unwrap();
     });
 }
 

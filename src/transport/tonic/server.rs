@@ -89,11 +89,12 @@ impl Service<http::Request<Body>> for Methods {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let Self { session, wiring } = self.clone();
+        let key = session.next_key();
         Box::pin(async move {
             let path = request.uri().path();
             let timeout_ns = grpc::timeout_ns(request.headers());
             let deadline_ns = timeout_ns.map(|ns| now_ns().saturating_add(ns));
-            let method = Method { session, path: path.into(), deadline_ns };
+            let method = Method { session, path: path.into(), deadline_ns, key };
             let mut grpc = Grpc::new(RawCodec)
                 .max_decoding_message_size(wiring.max_message_bytes)
                 .accept_compressed(CompressionEncoding::Gzip);
@@ -110,6 +111,7 @@ struct Method {
     session: Arc<Session>,
     path: String,
     deadline_ns: Option<u64>,
+    key: u64,
 }
 
 impl Service<tonic::Request<Bytes>> for Method {
@@ -123,7 +125,7 @@ impl Service<tonic::Request<Bytes>> for Method {
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let reply = self.session.open();
-        reply.ask(&self.path, request.get_ref(), self.deadline_ns);
+        reply.ask(&self.path, request.get_ref(), self.deadline_ns, Some(self.key));
         Box::pin(async move { reply.begun().await.map(tonic::Response::new) })
     }
 }

@@ -5,7 +5,9 @@
 //! interval of the calls alone would be too narrow. Two back ends whose intervals overlap are tied.
 
 use super::ranking::{Ranking, Winner, judged_times, rank};
-use crate::result::{CellResult, Figures, LoadModel, LoadRecord, MessageBytes, Quantiles};
+use crate::result::{
+    Bound, CapacityResult, CellResult, Figures, LoadModel, LoadRecord, MessageBytes, Quantiles,
+};
 
 /// What a team may want most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +16,7 @@ pub enum Goal {
     Tail,
     /// The lowest median at this load.
     Median,
-    /// The most calls per second.
+    /// The most calls per second: those answered in a closed loop, or the capacity that was searched for.
     Throughput,
     /// The fewest bytes per call.
     Bytes,
@@ -106,6 +108,8 @@ pub struct Answer {
     pub winner: Winner,
     /// Of [`Goal::Bytes`]: where they were counted.
     pub counted: Option<ByteCount>,
+    /// Of [`Goal::Throughput`]: the objective up to which a capacity was searched for.
+    pub objective: Option<String>,
 }
 
 impl Answer {
@@ -157,13 +161,14 @@ pub struct PointAnswers {
     pub answers: Vec<Answer>,
 }
 
-/// The answers of each load point, in the order of the run.
+/// The answers of each load point, in the order of the run; `capacity` is what a search found, if there
+/// was one.
 #[must_use]
-pub fn answers(cells: &[CellResult]) -> Vec<PointAnswers> {
+pub fn answers(cells: &[CellResult], capacity: &[CapacityResult]) -> Vec<PointAnswers> {
     rank(cells)
         .into_iter()
         .map(|ranking| PointAnswers {
-            answers: Goal::ALL.into_iter().map(|goal| answer(goal, &ranking, cells)).collect(),
+            answers: Goal::ALL.into_iter().map(|goal| answer(goal, &ranking, cells, capacity)).collect(),
             cells: ranking.standings.iter().map(|standing| standing.cell).collect(),
             point: ranking.point,
             load: ranking.load,
@@ -171,7 +176,11 @@ pub fn answers(cells: &[CellResult]) -> Vec<PointAnswers> {
         .collect()
 }
 
-fn answer(goal: Goal, ranking: &Ranking, cells: &[CellResult]) -> Answer {
+fn answer(goal: Goal, ranking: &Ranking, cells: &[CellResult], capacity: &[CapacityResult]) -> Answer {
+    let searched = |cell: &CellResult| capacity.iter().find(|found| found.backend == cell.backend);
+    let first = ranking.standings.first().and_then(|standing| cells.get(standing.cell));
+    let objective =
+        first.and_then(searched).filter(|_| goal == Goal::Throughput).map(|of| of.slo.join(" and "));
     let counted = (goal == Goal::Bytes).then(|| counted_by_all(ranking, cells));
     let mut contenders = Vec::new();
     let mut left_out = Vec::new();
@@ -181,7 +190,19 @@ fn answer(goal: Goal, ranking: &Ranking, cells: &[CellResult]) -> Answer {
             .not_ranked
             .as_ref()
             .filter(|_| goal.needs_ranking() || !cell.verdict.is_valid() || cell.transport == "null");
-        if let Some(reason) = general {
+        let found = searched(cell);
+        if let (Goal::Tail | Goal::Median, Some(_)) = (goal, found) {
+            let reason = "each back end was loaded up to its own capacity, so that their times are those of \
+                          different loads";
+            left_out.push((standing.cell, reason.to_owned()));
+        } else if let (Goal::Throughput, Some(found)) = (goal, found) {
+            match capacity_of(found) {
+                Some((value, interval)) => {
+                    contenders.push(Contender { cell: standing.cell, value, interval })
+                }
+                None => left_out.push((standing.cell, found.why.clone())),
+            }
+        } else if let Some(reason) = general {
             left_out.push((standing.cell, reason.clone()));
         } else if goal == Goal::Throughput && cell.load.model == LoadModel::Open {
             let reason = "its load is a schedule, which makes the rate; a closed loop or a sweep of rates \
@@ -198,7 +219,17 @@ fn answer(goal: Goal, ranking: &Ranking, cells: &[CellResult]) -> Answer {
         if goal.more_is_better() { order.reverse() } else { order }
     });
     let winner = decide(goal, &contenders);
-    Answer { goal, contenders, left_out, winner, counted }
+    Answer { goal, contenders, left_out, winner, counted, objective }
+}
+
+/// A capacity, and how much higher it may be: by the search's precision, or by nobody knows how much.
+fn capacity_of(found: &CapacityResult) -> Option<(f64, [f64; 2])> {
+    let rate = found.rate_per_s?;
+    let high = match found.bound {
+        Bound::Exact => rate * (1.0 + found.precision),
+        Bound::AtLeast | Bound::None => f64::INFINITY,
+    };
+    Some((rate, [rate, high]))
 }
 
 fn decide(goal: Goal, contenders: &[Contender]) -> Winner {
@@ -297,7 +328,7 @@ mod tests {
     }
 
     fn answer_to(goal: Goal, cells: &[CellResult]) -> Answer {
-        let found = answers(cells).remove(0).answers;
+        let found = answers(cells, &[]).remove(0).answers;
         found.into_iter().find(|answer| answer.goal == goal).unwrap()
     }
 
@@ -368,6 +399,35 @@ mod tests {
         assert_eq!(answer_to(Goal::Tail, &cells).winner, Winner::Nobody);
         assert_eq!(answer_to(Goal::Tail, &cells).left_out.len(), 2);
         assert_eq!(answer_to(Goal::Cpu, &cells).winner, Winner::Clear(0));
+    }
+
+    #[test]
+    fn a_capacity_decides_and_a_lower_bound_wins_over_nobody_it_may_reach() {
+        let mut cells = [cell("a", 1_000, 10, 1.0), cell("b", 1_150, 10, 1.0)];
+        for cell in &mut cells {
+            cell.load.model = LoadModel::Open;
+            cell.figures.response_ns = cell.figures.service_ns;
+        }
+        let found = |backend: &str, rate, bound| CapacityResult {
+            backend: backend.into(),
+            point: String::new(),
+            slo: vec!["p99 <= 5ms".into()],
+            precision: 0.05,
+            rate_per_s: Some(rate),
+            bound,
+            why: "why".into(),
+            probes: Vec::new(),
+        };
+        let answer = |capacity: &[CapacityResult], goal: Goal| {
+            let all = answers(&cells, capacity).remove(0).answers;
+            all.into_iter().find(|answer| answer.goal == goal).unwrap()
+        };
+        let sure = [found("a", 500.0, Bound::Exact), found("b", 900.0, Bound::AtLeast)];
+        assert_eq!(answer(&sure, Goal::Throughput).winner, Winner::Clear(1));
+        assert_eq!(answer(&sure, Goal::Throughput).objective.as_deref(), Some("p99 <= 5ms"));
+        assert_eq!(answer(&sure, Goal::Tail).left_out.len(), 2, "their loads differ");
+        let unsure = [found("a", 500.0, Bound::AtLeast), found("b", 900.0, Bound::Exact)];
+        assert_eq!(answer(&unsure, Goal::Throughput).winner, Winner::Tied(vec![1, 0]));
     }
 
     #[test]

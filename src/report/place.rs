@@ -49,7 +49,7 @@ pub(super) fn places<'a>(inputs: &'a [Input<'a>]) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
         let run = (inputs.len() > 1).then_some(index + 1);
-        for answers in answers(&input.run.cells) {
+        for answers in answers(&input.run.cells, &input.run.capacity) {
             places.push(Place { input, run, suffix: String::new(), heading: String::new(), answers });
         }
     }

@@ -52,7 +52,7 @@ pub(in crate::report) fn with_dash(index: usize, wanted: usize) -> usize {
 }
 
 /// How many colours the page has for the parts of a bar.
-pub(super) const PARTS: usize = 7;
+pub(super) const PARTS: usize = 9;
 /// How many shades a heat table has.
 pub(in crate::report) const SHADES: usize = 7;
 

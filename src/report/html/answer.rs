@@ -181,7 +181,10 @@ fn what(answer: &Answer, best: &Contender) -> String {
     match answer.goal {
         Goal::Tail => format!("99 of 100 calls take at most {figure}"),
         Goal::Median => format!("Half of the calls take at most {figure}"),
-        Goal::Throughput => format!("It answers {figure}"),
+        Goal::Throughput => match &answer.objective {
+            Some(objective) => format!("It keeps {} up to {figure}", line(objective, 80)),
+            None => format!("It answers {figure}"),
+        },
         Goal::Bytes => {
             let counted = match answer.counted {
                 Some(ByteCount::Wire) => "on the wire, connections included",
@@ -207,8 +210,11 @@ fn than(answer: &Answer, margin: &Margin, second: &str) -> String {
 /// How sure the margin is.
 fn spread(margin: &Margin) -> String {
     let [low, high] = margin.interval;
-    if high - low < 0.005 {
+    if high - low < 0.005 || !low.is_finite() {
         return String::new();
+    }
+    if high.is_infinite() {
+        return format!("It is at least {}.", ratio_text(low));
     }
     format!("From round to round and call to call it may be {} to {}.", ratio_text(low), ratio_text(high))
 }
@@ -233,6 +239,9 @@ fn figure(goal: Goal, value: f64) -> String {
 
 fn interval_text(goal: Goal, of: &Contender) -> String {
     let [low, high] = of.interval;
+    if high.is_infinite() {
+        return "(at least)".to_owned();
+    }
     let (low, high) = (figure(goal, low), figure(goal, high));
     if low == high { String::new() } else { format!("({low} to {high})") }
 }

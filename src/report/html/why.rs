@@ -9,20 +9,35 @@ use crate::report::charts::{Bar, ChartError, Part, SHADES};
 use crate::report::place::{MAX_NAME, Place, with_verdict};
 use crate::report::text::line;
 use crate::report::view::{NOTHING, bytes_text, times};
-use crate::result::{CellResult, Stages};
+use crate::result::{CellResult, Quantiles, Stages};
 
-/// The stages in the order of a call, with their names.
-fn stages(of: &Stages) -> [(&'static str, Option<f64>); 7] {
-    let mean = |stage: &Option<crate::result::Quantiles>| stage.as_ref().and_then(|of| of.mean);
-    [
-        ("client encodes", mean(&of.client_encode)),
-        ("request travels", mean(&of.request_transport)),
-        ("server decodes", mean(&of.server_decode)),
-        ("service works", mean(&of.handler)),
-        ("server encodes", mean(&of.server_encode)),
-        ("answer travels", mean(&of.response_transport)),
-        ("client decodes", mean(&of.client_decode)),
-    ]
+/// The colour of what no stamp divides.
+const UNSTAMPED: usize = 9;
+
+/// A stage in words, and the colour of its part.
+fn stage_in_words(name: &str) -> (&'static str, usize) {
+    match name {
+        "connecting" => ("connecting", 7),
+        "client_encode" => ("client encodes", 0),
+        "request_transport" => ("request travels", 1),
+        "server_decode" => ("server decodes", 2),
+        "handler" => ("service works", 3),
+        "server_encode" => ("server encodes", 4),
+        "response_transport" => ("answer travels", 5),
+        "transport_and_server" => ("transport and server", 9),
+        "client_decode" => ("client decodes", 6),
+        "following_items" => ("further items", 8),
+        _ => ("other", 9),
+    }
+}
+
+/// The stages that any back end has, in the order of a call, with their means.
+fn stages(of: &Stages) -> Vec<(&'static str, usize, Option<f64>)> {
+    let told = |(name, quantiles): (&str, Option<&Quantiles>)| {
+        let (words, colour) = stage_in_words(name);
+        (words, colour, quantiles.and_then(|of| of.mean))
+    };
+    of.named().into_iter().map(told).collect()
 }
 
 /// Where the service time goes, and the pairs of codec and transport.
@@ -107,24 +122,34 @@ fn told(metric: Metric, estimate: &Estimate, signed: bool) -> String {
 }
 
 fn stages_chart(place: &Place<'_>) -> Result<Option<Chart>, ChartError> {
+    let staged: Vec<(&CellResult, Vec<(&'static str, usize, Option<f64>)>)> = place
+        .cells()
+        .filter_map(|(_, cell)| Some((cell, stages(cell.figures.stages_ns.as_ref()?))))
+        .filter(|(_, stages)| stages.iter().any(|(_, _, mean)| mean.is_some()))
+        .collect();
+    // Stages that no back end of the load point has are not shown.
+    let there =
+        |index: usize| staged.iter().any(|(_, stages)| stages.get(index).is_some_and(|of| of.2.is_some()));
     let mut rows = Vec::new();
     let mut figures = Vec::new();
-    for (_, cell) in place.cells() {
-        let Some(of) = &cell.figures.stages_ns else { continue };
-        let stages = stages(of);
-        let sum: f64 = stages.iter().filter_map(|(_, mean)| *mean).sum();
-        let parts: Vec<Part> = stages
-            .iter()
-            .enumerate()
-            .filter_map(|(index, (_, mean))| Some(Part::Piece(index, (*mean)?)))
-            .collect();
-        if parts.is_empty() {
-            continue;
-        }
-        rows.push(Bar { name: with_verdict(cell), figure: duration_ns(sum), parts, range: None });
-        let text = |mean: Option<f64>| mean.map_or_else(|| NOTHING.to_owned(), duration_ns);
-        let fields = stages.iter().map(|(_, mean)| text(*mean));
-        let all = [text(Some(sum)), text(cell.figures.service_ns.mean)];
+    let text = |mean: Option<f64>| mean.map_or_else(|| NOTHING.to_owned(), duration_ns);
+    for (cell, stages) in &staged {
+        let sum: f64 = stages.iter().filter_map(|(_, _, mean)| *mean).sum();
+        let parts = stages.iter().filter_map(|(_, colour, mean)| {
+            let mean = (*mean)?;
+            Some(if *colour == UNSTAMPED { Part::Around(mean) } else { Part::Piece(*colour, mean) })
+        });
+        rows.push(Bar {
+            name: with_verdict(cell),
+            figure: duration_ns(sum),
+            parts: parts.collect(),
+            range: None,
+        });
+        let fields = stages.iter().enumerate().filter(|(index, _)| there(*index)).map(|(_, of)| text(of.2));
+        let check = cell.figures.stages_check;
+        let difference =
+            check.map_or_else(|| NOTHING.to_owned(), |check| format!("{:+.1} %", check.difference * 100.0));
+        let all = [text(Some(sum)), text(check.map(|check| check.service_mean_ns)), difference];
         figures.push([line(&cell.backend, MAX_NAME)].into_iter().chain(fields).chain(all).collect());
     }
     let Some(mut chart) =
@@ -132,11 +157,23 @@ fn stages_chart(place: &Place<'_>) -> Result<Option<Chart>, ChartError> {
     else {
         return Ok(None);
     };
-    let names = stages(&Stages::default()).map(|(name, _)| name);
-    chart.legend =
-        names.iter().enumerate().map(|(index, name)| Key::fill(&format!("f{index}"), name)).collect();
-    chart.note.push_str(" Means of sampled calls, from stamps on both sides.");
-    let header = ["back end"].into_iter().chain(names).chain(["sum", "mean service time"]);
+    let names: Vec<(&str, usize)> = stages(&Stages::default())
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| there(*index))
+        .map(|(_, (name, colour, _))| (name, colour))
+        .collect();
+    let class = |colour: usize| if colour == UNSTAMPED { "faint".to_owned() } else { format!("f{colour}") };
+    chart.legend = names.iter().map(|(name, colour)| Key::fill(&class(*colour), name)).collect();
+    chart.note.push_str(
+        " Means of sampled calls, from stamps on both sides; of a server without stamps, everything beyond the \
+         client is one stage.",
+    );
+    let header = ["back end"].into_iter().chain(names.iter().map(|(name, _)| *name)).chain([
+        "sum",
+        "service time of these calls",
+        "difference",
+    ]);
     chart.grid = Some(Grid {
         title: "Mean time of each stage".to_owned(),
         header: header.map(str::to_owned).collect(),

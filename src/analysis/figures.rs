@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::quantiles::{QUANTILES, quantiles};
-use super::stages::{stages, stages_check};
+use super::stages::{connection, stages, stages_check};
 use crate::result::{
     BytesPerCall, CellHistograms, ContextSwitches, CpuPerCall, ErrorExample, Figures, Kind, LoadModel,
     MessageBytes, MethodCounts, MethodResult, OpeningTime, OpeningTotals, Quantiles, RoundResult, RssPeak,
@@ -66,6 +66,7 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         },
         connections_opened: sum(rounds, |round| round.connections_opened),
         opening_ns: opening(rounds),
+        connection_ns: connection(rounds),
         late: sum(rounds, |round| round.late),
         waited_calls: sum(rounds, |round| round.waited_calls),
         spun_ns: sum(rounds, |round| round.spun_ns),

@@ -38,7 +38,7 @@ pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
 pub use explain::{
     BytesRow, Cause, Caution, ConnectionFact, Difference, ExplainError, Explanation, Overview, Part, Side,
-    StageRow, explain, overview,
+    StageGroup, StageRow, StagesDifference, explain, overview,
 };
 pub use figures::figures;
 pub use gates::evaluate_gates;

@@ -1,7 +1,7 @@
-//! The stages of the sampled calls of several rounds.
+//! The stages of the sampled calls of several rounds, and the steps of opening their connections.
 
 use super::quantiles::quantiles;
-use crate::result::{CellHistograms, Kind, RoundResult, StageLog, Stages, StagesCheck, hlog};
+use crate::result::{CellHistograms, ConnectionCost, Kind, RoundResult, StageLog, Stages, StagesCheck, hlog};
 
 /// The distribution of each stage; `None` where no call was sampled.
 pub(super) fn stages(rounds: &[&RoundResult]) -> Option<Stages> {
@@ -24,6 +24,23 @@ pub(super) fn stages(rounds: &[&RoundResult]) -> Option<Stages> {
         transport_and_server: of("transport_and_server"),
     };
     (stages != Stages::default()).then_some(stages)
+}
+
+/// The distribution of each step of opening a connection; `None` where none was opened.
+pub(super) fn connection(rounds: &[&RoundResult]) -> Option<ConnectionCost> {
+    let mut merged = CellHistograms::default();
+    for round in rounds {
+        // As with the stages.
+        merged.add(&hlog::read(&round.connection_log).ok()?).ok()?;
+    }
+    let of = |step: &str| merged.of(step, Kind::Connection).map(quantiles);
+    let cost = ConnectionCost {
+        resolve: of("resolve"),
+        connect: of("connect"),
+        handshake: of("handshake"),
+        first_call: of("first_call"),
+    };
+    (cost != ConnectionCost::default()).then_some(cost)
 }
 
 fn logs<'a>(rounds: &'a [&RoundResult]) -> impl Iterator<Item = &'a StageLog> {

@@ -137,6 +137,7 @@ impl Lane {
 
     fn connected(&mut self, connection: Box<dyn Connection>) {
         let session = self.client.session(connection);
+        self.client.opened(session.opening(), self.phase.is_warmup);
         {
             let mut results = self.phase.results.borrow_mut();
             results.connect_failures_in_a_row = 0;

@@ -3,6 +3,7 @@
 //!
 //! May import `protocol`, `record` and below; starts no process and reads no scenario file.
 
+mod connections;
 mod lane;
 mod load_stages;
 mod pacer;
@@ -24,6 +25,7 @@ pub use thinking::{Deal, Thinking};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier, Mutex};
 
+use self::connections::ConnectionTimes;
 use crate::clock::now_ns;
 use crate::protocol::{Protocol, ProtocolError};
 use crate::record::{Interval, IntervalSink, Tally};
@@ -225,6 +227,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
     let mut tally = Tally::new(&names);
     let (mut sent_bytes, mut received_bytes) = (0, 0);
     let mut openings = OpeningTotals::default();
+    let mut connections = ConnectionTimes::default();
     for thread in threads {
         round.offered_calls += thread.offered_calls;
         sent_bytes += thread.sent_bytes;
@@ -241,6 +244,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
         for (stage, more) in round.load_stages.iter_mut().zip(&thread.load_stages) {
             stage.merge(more);
         }
+        connections.merge(thread.connections);
         tally.merge(thread.tally);
     }
     let methods: BTreeMap<_, _> = names.iter().map(|name| name.to_string()).zip(tally.methods).collect();
@@ -260,6 +264,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
     };
     round.framed = TrafficBytes { request: Some(sent_bytes), response: Some(received_bytes) };
     round.connections_opened = Some(openings.connections);
+    round.connection_log = connections.to_hlog();
     round.opening = (openings.connections > 0).then_some(openings);
     round.methods = methods;
     round.error_examples = tally.examples;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::connections::ConnectionTimes;
 use super::load_stages::StageWatch;
 use super::source::{Released, Source};
 use super::stages::StampedCall;
@@ -14,7 +15,7 @@ use crate::record::{CallBytes, Recorder, Sample, Tally};
 use crate::result::OpeningTotals;
 use crate::rpc::{Service, Value};
 use crate::scenario::{Expect, Generator};
-use crate::transport::{Connection, Wiring};
+use crate::transport::{Connection, Opening, Wiring};
 
 /// What the lanes of one thread share for the life of a round.
 pub(super) struct Client {
@@ -36,9 +37,18 @@ pub(super) struct Client {
     /// to the one after.
     pub(super) next_session: Cell<u64>,
     pub(super) threads: u64,
+    /// Of the connections that count: those of the warm-up do where they are kept.
+    pub(super) connections: RefCell<ConnectionTimes>,
 }
 
 impl Client {
+    /// Notes what it took to open a connection, in a phase.
+    pub(super) fn opened(&self, opening: Opening, is_warmup: bool) {
+        if !(is_warmup && self.per_call) {
+            self.connections.borrow_mut().opened(opening);
+        }
+    }
+
     /// A session over a fresh connection.
     pub(super) fn session(&self, connection: Box<dyn Connection>) -> Box<Session> {
         let Self { protocol, service, codecs, in_flight, .. } = self;
@@ -159,7 +169,9 @@ pub(super) fn settle(
             if items != call.stream.items && client.generator.expect(call.method) != Expect::Any =>
         {
             let found = call.stream.items;
-            results.tally.wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
+            results
+                .tally
+                .wrong(call.method, bytes, || (format!("{items} items (stream)"), format!("{found} items")));
             false
         }
         (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {
@@ -194,6 +206,9 @@ pub(super) fn settle(
     if let (Some(stages), Ok(_)) = (&phase.stages, &answered.outcome) {
         stages.answered(&sample, is_right);
     }
+    if is_right && answered.is_first && !(phase.is_warmup && client.per_call) {
+        client.connections.borrow_mut().first_call(at_ns.saturating_sub(call.connected_ns));
+    }
     phase.source.borrow_mut().completed(at_ns);
     true
 }
@@ -222,7 +237,9 @@ fn take_item(client: &Client, phase: &Phase, call: &mut Started, answered: &Answ
             (expected, format!("{found} as item {number}"))
         });
     } else {
-        tally.wrong_answer(call.method, || ("one answer".into(), "an item of a stream".into()));
+        tally.wrong_answer(call.method, || {
+            ("one answer (stream = { items = N } makes it a stream)".into(), "an item of a stream".into())
+        });
     }
 }
 

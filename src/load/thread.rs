@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::ConnectionTimes;
 use super::lane::{Lane, Link, connect};
 use super::load_stages::{self, StageWatch};
 use super::pacer::{self, Paced};
@@ -34,6 +35,7 @@ pub(super) struct ThreadResult {
     pub(super) last_done_ns: u64,
     pub(super) offered_calls: u64,
     pub(super) openings: OpeningTotals,
+    pub(super) connections: ConnectionTimes,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) released: ReleaseCounts,
@@ -111,6 +113,7 @@ async fn round(
         sample_every: drive.stages.as_ref().map_or(0, |probe| probe.every),
         next_session: Cell::new(place.thread.into()),
         threads: place.threads.into(),
+        connections: RefCell::default(),
     });
     let spinner = (drive.load.idle == Idle::Spin).then(|| tokio::task::spawn_local(spin()));
     let mut openings = OpeningTotals::default();
@@ -150,7 +153,9 @@ async fn round(
         tally.unsent(method, calls);
     }
     openings.merge(&finished.summary.openings);
-    Ok(ThreadResult { tally, openings, stopped_ns: stopped_ns.get(), load_stages, ..finished.summary })
+    let connections = client.connections.take();
+    let stopped_ns = stopped_ns.get();
+    Ok(ThreadResult { tally, openings, connections, stopped_ns, load_stages, ..finished.summary })
 }
 
 fn watch_stages(drive: &Drive, kinds: Kinds, background: Background) -> StageWatch {
@@ -204,6 +209,7 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
         {
             let session = client.session(connection);
             let opening = session.opening();
+            client.opened(opening, false);
             openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
             link = Link::Up(session);
         }
@@ -349,6 +355,7 @@ async fn run_phase(
         last_done_ns: results.last_done_ns,
         offered_calls: paced.offered_calls,
         openings: results.openings,
+        connections: ConnectionTimes::default(),
         sent_bytes: results.sent_bytes,
         received_bytes: results.received_bytes,
         released,

@@ -52,6 +52,8 @@ pub struct Answered<'a> {
     pub encoded_bytes: usize,
     /// When the messages of this poll began to be delivered, before any was decoded ([`now_ns`]).
     pub received_ns: u64,
+    /// Whether it was the first call of its connection.
+    pub is_first: bool,
     /// When it was where, if it is sampled ([`Session::sample`]).
     pub stamps: Option<&'a ClientStamps>,
 }
@@ -65,6 +67,7 @@ struct Open {
     start_ns: u64,
     /// The decoded answer that waits for the transport's status.
     held: Option<Held>,
+    is_first: bool,
     /// Kept after the call until its slot is taken again.
     stamps: Option<ClientStamps>,
 }
@@ -106,6 +109,8 @@ struct Calls {
     free: Vec<usize>,
     /// How many calls in flight are sampled.
     sampled: usize,
+    /// Whether there was a call already.
+    begun: bool,
 }
 
 impl Calls {
@@ -124,9 +129,10 @@ impl Calls {
         }
     }
 
-    /// The stamps of a call that has just been closed.
-    fn stamps(&self, id: u64) -> Option<&ClientStamps> {
-        self.open.get(CallId(id).slot()).filter(|call| call.id == id)?.stamps.as_ref()
+    /// What is left of a call that has just been closed: whether it was the first, and its stamps.
+    fn closed(&self, id: u64) -> (bool, Option<&ClientStamps>) {
+        let call = self.open.get(CallId(id).slot()).filter(|call| call.id == id);
+        call.map_or((false, None), |call| (call.is_first, call.stamps.as_ref()))
     }
 
     /// Whether a delivery belongs to a sampled call, or may.
@@ -159,7 +165,7 @@ impl Session {
             connection,
             envelope: protocol.envelope.client(&context),
             methods: Rc::clone(methods),
-            calls: Calls { open, free: (0..in_flight).rev().collect(), sampled: 0 },
+            calls: Calls { open, free: (0..in_flight).rev().collect(), sampled: 0, begun: false },
             status_ends_calls: context.carries.status,
             metadata: std::sync::Arc::clone(&protocol.reach.metadata),
             timeout_ns: None,
@@ -229,8 +235,9 @@ impl Session {
                 }),
             };
         self.calls.free.pop();
+        let is_first = !std::mem::replace(&mut self.calls.begun, true);
         self.calls.sampled += usize::from(stamps.is_some());
-        *call = Open { id, in_use: true, method, start_ns: now_ns, held: None, stamps };
+        *call = Open { id, in_use: true, method, start_ns: now_ns, held: None, is_first, stamps };
         Ok(Submitted { id: CallId(id), encoded_bytes })
     }
 
@@ -287,6 +294,7 @@ impl Session {
                     is_item: false,
                     encoded_bytes: 0,
                     received_ns: now_ns,
+                    is_first: false,
                     stamps: None,
                 });
             }

@@ -167,10 +167,27 @@ fn add_figures(add: &mut impl FnMut(&str, String), figures: &Figures) {
     add("server_voluntary_switches", field(figures.context_switches.server.map(|of| of.voluntary)));
     add("server_involuntary_switches", field(figures.context_switches.server.map(|of| of.involuntary)));
     add("connections_opened", field(figures.connections_opened));
+    add_means(add, figures);
     add("late", field(figures.late));
     add("backlog", field(figures.backlog));
     add("client_stopped_ns", field(figures.client_stopped_ns));
     add("server_stopped_ns", field(figures.server_stopped_ns));
+}
+
+/// Means of the steps of opening a connection, and of the stages of a call.
+fn add_means(add: &mut impl FnMut(&str, String), figures: &Figures) {
+    let cost = figures.connection_ns.unwrap_or_default();
+    for (step, of) in [
+        ("resolve", cost.resolve),
+        ("connect", cost.connect),
+        ("handshake", cost.handshake),
+        ("first_call", cost.first_call),
+    ] {
+        add(&format!("connection_{step}_mean_ns"), field(of.and_then(|of| of.mean)));
+    }
+    for (stage, of) in figures.stages_ns.unwrap_or_default().named() {
+        add(&format!("stage_{stage}_mean_ns"), field(of.and_then(|of| of.mean)));
+    }
 }
 
 fn add_quantiles(add: &mut impl FnMut(&str, String), name: &str, of: &Quantiles) {

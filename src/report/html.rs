@@ -13,6 +13,7 @@ mod method;
 mod parts;
 mod spectrum;
 mod table;
+mod why;
 
 use askama::Template;
 use base64::Engine as _;
@@ -170,7 +171,9 @@ fn sections(
         Ok(blocks)
     };
     let mut load = loads::load_blocks(inputs, palette)?;
-    load.extend(every(&|place| costs::rate_block(place, palette))?);
+    if load.is_empty() {
+        load = every(&|place| costs::rate_block(place, palette))?;
+    }
     let mut scaling = loads::scaling_blocks(inputs, palette)?;
     scaling.extend(every(&costs::cost_block)?);
     Ok(vec![
@@ -207,7 +210,7 @@ fn sections(
             id: "why",
             title: "Stages, codec and transport",
             about: "Where the time of a call goes, and what codec and transport contribute.",
-            blocks: every(&costs::why_block)?,
+            blocks: every(&why::why_block)?,
             nothing: "This run has no stamps of stages, and no free pairs of codec and transport to compare: \
                       the scenario attribution has them.",
         },

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::connections;
 use super::extras::{Extra, extras};
 use super::text::{Limited, markdown};
 use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
+use crate::result::RunResult;
 
 pub(super) const FORMAT: Format =
     Format { name: "md", about: "Markdown with GitHub tables", file_name: "report.md", render };
@@ -23,7 +25,7 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
         text.push(&format!("{}  \n", markdown(sentence, MAX_SENTENCE)));
     }
     for group in &view.groups {
-        push_group(&mut text, group);
+        push_group(&mut text, group, input.run);
     }
     for extra in extras(input.run) {
         push_extra(&mut text, &extra);
@@ -42,7 +44,7 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     Ok(one_file(FORMAT.file_name, text.finish()))
 }
 
-fn push_group(text: &mut Limited, group: &Group) {
+fn push_group(text: &mut Limited, group: &Group, run: &RunResult) {
     let point =
         if group.point.is_empty() { String::new() } else { format!("**{}**: ", markdown(&group.point, 40)) };
     text.push(&format!("\n{point}{}; {}\n\n", group.times, markdown(&group.load, MAX_SENTENCE)));
@@ -58,6 +60,16 @@ fn push_group(text: &mut Limited, group: &Group) {
     }
     for row in &group.streams {
         text.push(&stream_row(row));
+    }
+    let opened = connections::rows(run, group);
+    if !opened.is_empty() {
+        text.push(&format!("\n| {} |\n|:--|--:|--:|--:|--:|--:|--:|\n", connections::COLUMNS.join(" | ")));
+    }
+    for row in &opened {
+        text.push(&format!("| {} |\n", row.each_ref().map(|figure| markdown(figure, MAX_NAME)).join(" | ")));
+    }
+    if !opened.is_empty() {
+        text.push(&format!("\n{}\n", connections::LEGEND));
     }
     for remark in &group.remarks {
         text.push(&format!("\n{}\n", markdown(remark, MAX_SENTENCE)));

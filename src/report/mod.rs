@@ -13,6 +13,7 @@ mod benchmark_smaller;
 mod charts;
 mod check;
 mod comparison;
+mod connections;
 mod criterion;
 mod csv;
 mod explain;

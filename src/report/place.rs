@@ -59,7 +59,8 @@ pub(super) fn places<'a>(inputs: &'a [Input<'a>]) -> Vec<Place<'a>> {
     for place in &mut places {
         let point = line(&place.answers.point, 40);
         let load = load_in_short(&place.answers.load);
-        let mut heading = if point.is_empty() { load } else { format!("{point}: {load}") };
+        let more = beyond(&point);
+        let mut heading = if more.is_empty() { load } else { format!("{load}, {more}") };
         let mut stem = String::new();
         if let Some(run) = place.run {
             heading = format!("Run {run}, {heading}");
@@ -78,6 +79,18 @@ pub(super) fn places<'a>(inputs: &'a [Input<'a>]) -> Vec<Place<'a>> {
         (place.suffix, place.heading) = (suffix, heading);
     }
     places
+}
+
+/// What a load point's name says beyond the load in words.
+fn beyond(point: &str) -> String {
+    let told = |word: &&str| {
+        word.starts_with("concurrency=") || word.starts_with("rate_per_s=") || {
+            // The short names of earlier versions, as c64 and r500.
+            let mut letters = word.chars();
+            matches!(letters.next(), Some('c' | 'r')) && letters.all(|letter| letter.is_ascii_digit())
+        }
+    };
+    point.split(' ').filter(|word| !told(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Which colour and dash pattern a back end has.

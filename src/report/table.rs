@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
+use super::connections;
 use super::extras::{Extra, extras};
 use super::text::{line, wrap};
 use super::view::{Figure, Group, NOTHING, Row, STREAM_COLUMNS, StreamRow, View, view};
@@ -44,6 +45,13 @@ fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
         text.push('\n');
         let rows = group.streams.iter().map(stream_cells).collect();
         write_table(text, &STREAM_COLUMNS, rows, 2..=7, input);
+    }
+    let opened = connections::rows(input.run, group);
+    if !opened.is_empty() {
+        text.push('\n');
+        let cells = |row: [String; 7]| row.iter().map(|figure| Cell::new(line(figure, MAX_NAME))).collect();
+        write_table(text, &connections::COLUMNS, opened.into_iter().map(cells).collect(), 1..=6, input);
+        wrap(text, connections::LEGEND, "  ", columns);
     }
     for remark in &group.remarks {
         wrap(text, remark, "  ", columns);

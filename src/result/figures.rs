@@ -129,6 +129,21 @@ pub struct OpeningTime {
     pub max: Option<u64>,
 }
 
+/// What a connection costs before its second call: of the connections that were opened before the warm-up or
+/// in the measured interval. Null is a step that there was none of, or that the transport does not tell
+/// apart.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionCost {
+    /// Name resolution; null for an address in digits.
+    pub resolve: Option<Quantiles>,
+    /// Connecting the socket. Of `zmq` the whole opening: its library does all in one step.
+    pub connect: Option<Quantiles>,
+    /// What the transport says before the first call: HTTP/2's preface until the server's settings are there.
+    pub handshake: Option<Quantiles>,
+    /// The first call, from the open connection to its answer.
+    pub first_call: Option<Quantiles>,
+}
+
 /// Where the time between start and done goes, of sampled calls. A stage that cannot be told apart
 /// is null.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -240,6 +255,9 @@ pub struct Figures {
     pub connections_opened: Option<u64>,
     /// What opening them took.
     pub opening_ns: Option<OpeningTime>,
+    /// The same as distributions, with the first call; null where no connection was opened.
+    #[serde(default)]
+    pub connection_ns: Option<ConnectionCost>,
     /// Calls that the generator released late: by more than the limit of a `client-limited` verdict.
     pub late: Option<u64>,
     /// Calls that found no free slot when they were ready; null in a closed loop.

@@ -39,12 +39,21 @@ pub enum Kind {
     /// Of a stream: its first item is decoded − start.
     #[serde(rename = "first_item")]
     FirstItem,
+    /// A step of opening a connection; the tag's first part is its name.
+    Connection,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 6] =
-        [Kind::Response, Kind::Service, Kind::Wait, Kind::Lag, Kind::Stage, Kind::FirstItem];
+    pub const ALL: [Kind; 7] = [
+        Kind::Response,
+        Kind::Service,
+        Kind::Wait,
+        Kind::Lag,
+        Kind::Stage,
+        Kind::FirstItem,
+        Kind::Connection,
+    ];
 
     /// The name in tags.
     #[must_use]
@@ -56,6 +65,7 @@ impl Kind {
             Kind::Lag => "lag",
             Kind::Stage => "stage",
             Kind::FirstItem => "first_item",
+            Kind::Connection => "connection",
         }
     }
 

@@ -33,8 +33,8 @@ pub use check::{
 };
 pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
-    BytesPerCall, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime, QuantileIntervals,
-    Quantiles, RssPeak, Stages, StagesCheck, Switches,
+    BytesPerCall, ConnectionCost, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime,
+    QuantileIntervals, Quantiles, RssPeak, Stages, StagesCheck, Switches,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;

@@ -203,6 +203,9 @@ pub struct RoundResult {
     pub connections_opened: Option<u64>,
     /// What opening them took.
     pub opening: Option<OpeningTotals>,
+    /// The interval log of the steps of opening a connection and of its first call, tagged
+    /// `Tag=<step>/connection,…`; empty where none was opened.
+    pub connection_log: String,
     /// Calls that found no free slot when they were ready; null in a closed loop.
     pub waited_calls: Option<u64>,
     /// The most calls that were due and had no slot yet; null in a closed loop.

@@ -23,6 +23,7 @@ impl Embedded {
 pub const SCENARIOS: &[Embedded] = &[
     Embedded { name: "seed", text: include_str!("../../scenarios/seed.toml") },
     Embedded { name: "quick", text: include_str!("../../scenarios/quick.toml") },
+    Embedded { name: "connections", text: include_str!("../../scenarios/connections.toml") },
     Embedded { name: "attribution", text: include_str!("../../scenarios/attribution.toml") },
     Embedded { name: "chatty", text: include_str!("../../scenarios/chatty.toml") },
     Embedded { name: "bulk", text: include_str!("../../scenarios/bulk.toml") },

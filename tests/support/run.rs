@@ -357,3 +357,89 @@ pub fn small_run() -> (RunResult, Histograms) {
     histograms.cells.retain(|_| index.next().is_some_and(|index| keep.contains(&index)));
     (run, histograms)
 }
+
+/// A sweep of calls in flight over four protocols and four free pairs, with stages, and bytes on the wire.
+#[allow(dead_code)] // Not every test looks at it.
+pub fn sweep_run() -> (RunResult, Histograms) {
+    let pair = |backend, codec, transport, median_us, bytes| Fake {
+        backend,
+        stack: (None, codec, transport),
+        implementation: OURS,
+        median_us,
+        bytes,
+        cpu_us: Some((median_us / 60.0, median_us / 50.0)),
+        calls: 4_000,
+        errors: 0,
+    };
+    let pairs = [
+        pair("xml-tcp", "xml", "tcp", 90.0, (214, 131, 9)),
+        pair("xml-http1", "xml", "http1", 600.0, (214, 131, 180)),
+        pair("msgpack-tcp", "msgpack", "tcp", 40.0, (14, 13, 9)),
+        pair("msgpack-http1", "msgpack", "http1", 550.0, (14, 13, 180)),
+    ];
+    let (mut run, _) = run();
+    let mut histograms = Histograms::default();
+    run.cells.clear();
+    run.scenario.name = "a sweep".into();
+    let base = loads()[1].1.clone();
+    for concurrency in [1_u64, 4, 16, 64, 256] {
+        let load = LoadRecord { concurrency: Some(concurrency), placement: Placement::Shared, ..base.clone() };
+        for fake in FAKES[..4].iter().chain(&pairs) {
+            // Eight calls at once are served; more wait.
+            let slower = (concurrency as f64 / 8.0).max(1.0);
+            let median_us = fake.median_us * slower;
+            let calls = 4_000 * concurrency.min(8);
+            let fake = Fake { median_us, calls, ..*fake };
+            let (mut cell, of) = cell_at(&fake, &format!("concurrency={concurrency}"), &load);
+            let stage = |share: f64| {
+                let mean = Some(median_us * 1e3 * share);
+                Some(wirebench::result::Quantiles { mean, ..Default::default() })
+            };
+            cell.figures.stages_ns = Some(wirebench::result::Stages {
+                client_encode: stage(0.1),
+                request_transport: stage(0.3),
+                server_decode: stage(0.1),
+                handler: stage(0.05),
+                server_encode: stage(0.1),
+                response_transport: stage(0.3),
+                client_decode: stage(0.1),
+                ..wirebench::result::Stages::default()
+            });
+            let bytes = &mut cell.figures.bytes_per_call;
+            for of in [&mut bytes.request, &mut bytes.response] {
+                of.wire = of.framed.map(|framed| framed + 12.0);
+            }
+            run.cells.push(cell);
+            histograms.cells.push(of);
+        }
+    }
+    run.curves = wirebench::analysis::curves(&run.cells);
+    (run, histograms)
+}
+
+/// Two hundred cells: eight back ends at 25 load points.
+#[allow(dead_code)] // Not every test looks at it.
+pub fn large_run() -> (RunResult, Histograms) {
+    let (mut run, _) = run();
+    let mut histograms = Histograms::default();
+    run.cells.clear();
+    let base = loads()[1].1.clone();
+    let made: Vec<(CellResult, CellHistograms)> =
+        FAKES[..4].iter().map(|fake| cell_at(&Fake { calls: 4_000, ..*fake }, "c1", &base)).collect();
+    for concurrency in 1..=25_u64 {
+        for copy in 0..2 {
+            for (cell, histogram) in &made {
+                let mut cell = cell.clone();
+                if copy > 0 {
+                    cell.protocol = None;
+                    cell.backend = format!("another server that speaks {} over {}", cell.codec, cell.transport);
+                }
+                cell.load.concurrency = Some(concurrency);
+                cell.point = format!("c{concurrency}");
+                run.cells.push(cell);
+                histograms.cells.push(histogram.clone());
+            }
+        }
+    }
+    (run, histograms)
+}

@@ -1,24 +1,13 @@
-//! What was measured of two cells beside their times: stages, bytes and connections, side by side.
+//! What was measured of two cells beside their times: bytes and connections, side by side.
 
 use serde::Serialize;
 
 use super::super::attribution::{Estimate, Metric, Series, jackknife};
 use super::super::quantiles::CONFIDENCE;
-use crate::result::{CellResult, ConnectionMode, MessageBytes, Quantiles, Stages};
+use crate::result::{CellResult, ConnectionMode, MessageBytes};
 
 /// From this many connections per call on, a back end is said to open one per call.
 const ONE_PER_CALL: f64 = 0.5;
-
-/// A stage of a call in both back ends, as the means of the sampled calls, in nanoseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct StageRow {
-    /// The stage.
-    pub stage: &'static str,
-    /// Of the slower back end; null where it cannot be told apart.
-    pub slower_ns: Option<f64>,
-    /// Of the faster one.
-    pub faster_ns: Option<f64>,
-}
 
 /// Bytes per call of one direction in both back ends; null where not measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,36 +36,6 @@ pub struct ConnectionFact {
     /// How much longer its calls take with a connection per call than with persistent ones, in
     /// nanoseconds; null where the run does not have both.
     pub per_call_costs_ns: Option<Estimate>,
-}
-
-/// The stages of a result, with their names.
-fn named(stages: &Stages) -> [(&'static str, Option<&Quantiles>); 7] {
-    [
-        ("client encode", stages.client_encode.as_ref()),
-        ("request transport", stages.request_transport.as_ref()),
-        ("server decode", stages.server_decode.as_ref()),
-        ("handler", stages.handler.as_ref()),
-        ("server encode", stages.server_encode.as_ref()),
-        ("response transport", stages.response_transport.as_ref()),
-        ("client decode", stages.client_decode.as_ref()),
-    ]
-}
-
-pub(super) fn stages(slower: &CellResult, faster: &CellResult) -> Vec<StageRow> {
-    let (Some(of_slower), Some(of_faster)) = (&slower.figures.stages_ns, &faster.figures.stages_ns) else {
-        return Vec::new();
-    };
-    let mean = |quantiles: Option<&Quantiles>| quantiles.and_then(|quantiles| quantiles.mean);
-    named(of_slower)
-        .into_iter()
-        .zip(named(of_faster))
-        .map(|((stage, slower), (_, faster))| StageRow {
-            stage,
-            slower_ns: mean(slower),
-            faster_ns: mean(faster),
-        })
-        .filter(|row| row.slower_ns.is_some() || row.faster_ns.is_some())
-        .collect()
 }
 
 pub(super) fn bytes(slower: &CellResult, faster: &CellResult) -> Vec<BytesRow> {

@@ -8,13 +8,15 @@
 
 mod chain;
 mod facts;
+mod stages;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
 pub use chain::{Cause, Difference, Part};
-pub use facts::{BytesRow, ConnectionFact, StageRow};
+pub use facts::{BytesRow, ConnectionFact};
+pub use stages::{StageGroup, StageRow, StagesDifference};
 
 use super::attribution::{Estimate, Metric, NotEstimable, Table, difference_of_load};
 use crate::result::{CellResult, Idle, LoadModel, Placement, RunResult};
@@ -78,8 +80,8 @@ pub struct Explanation {
     pub differences: Vec<Difference>,
     /// Why codec and transport are not told apart; null where they are.
     pub not_split: Option<String>,
-    /// Where the time goes by stamps inside the two processes; empty where none were taken.
-    pub stages: Vec<StageRow>,
+    /// Where the time goes by stamps inside the calls; null where one of the two has none.
+    pub stages: Option<StagesDifference>,
     /// Bytes per call.
     pub bytes: Vec<BytesRow>,
     /// How the two handle connections, where there is something to say.
@@ -209,7 +211,7 @@ fn explain_cells(cells: &[CellResult], one: usize, other: usize) -> Option<Expla
         cautions,
         not_split: not_split.then(|| why_not_split(table.as_ref().err(), slower, faster)),
         differences,
-        stages: facts::stages(slower, faster),
+        stages: stages::stages(slower, faster),
         bytes: facts::bytes(slower, faster),
         connections: facts::connections(cells, slow, fast),
     })

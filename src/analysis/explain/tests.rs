@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::testing::{Cost, Made, cells, invalid, run_of};
-use crate::result::{ConnectionMode, OpeningTime, Quantiles, Stages};
+use crate::result::{ConnectionMode, OpeningTime, Quantiles, Stages, StagesCheck};
 
 fn cost(ns: f64) -> Cost {
     Cost::new(ns, ns / 100.0)
@@ -162,16 +162,33 @@ fn names_that_the_run_does_not_have_are_refused_with_those_it_has() {
 fn stages_bytes_and_connections_stand_beside_where_they_were_measured() {
     let mut run = run();
     let mean = |ns: f64| Some(Quantiles { mean: Some(ns), ..Quantiles::default() });
-    run.cells[4].figures.stages_ns = Some(Stages { client_encode: mean(900.0), ..Stages::default() });
-    assert!(only(&run, "xmlrpc", "zerorpc").stages.is_empty(), "one side has none");
+    let check = |service_mean_ns| Some(StagesCheck { service_mean_ns, ..StagesCheck::default() });
+    run.cells[4].figures.stages_ns = Some(Stages {
+        client_encode: mean(900.0),
+        handler: mean(60.0),
+        request_transport: mean(5_000.0),
+        ..Stages::default()
+    });
+    run.cells[4].figures.stages_check = check(6_000.0);
+    assert!(only(&run, "xmlrpc", "zerorpc").stages.is_none(), "one side has none");
     run.cells[5].figures.stages_ns =
         Some(Stages { client_encode: mean(300.0), handler: mean(50.0), ..Stages::default() });
+    run.cells[5].figures.stages_check = check(350.0);
     let found = only(&run, "xmlrpc", "zerorpc");
-    let row = |stage, slower_ns, faster_ns| StageRow { stage, slower_ns, faster_ns };
-    assert_eq!(
-        found.stages,
-        [row("client encode", Some(900.0), Some(300.0)), row("handler", None, Some(50.0))]
-    );
+    let stages = found.stages.as_ref().unwrap();
+    let group = |of: &StagesDifference, name: &str| {
+        of.groups.iter().find(|group| group.name == name).map(|group| group.difference_ns)
+    };
+    assert_eq!(group(stages, "encoding and decoding"), Some(600.0));
+    assert_eq!((group(stages, "transport"), group(stages, "connecting")), (Some(5_000.0), None));
+    assert_eq!((stages.service_ns, stages.rest_ns), (5_650.0, 40.0));
+
+    // A server without stamps: the other one's stages beyond the client are put together to match.
+    run.cells[5].figures.stages_ns =
+        Some(Stages { client_encode: mean(300.0), transport_and_server: mean(50.0), ..Stages::default() });
+    let stages = only(&run, "xmlrpc", "zerorpc").stages.unwrap();
+    assert_eq!(group(&stages, "transport and server"), Some(5_010.0));
+    assert_eq!((group(&stages, "encoding and decoding at the client"), stages.rest_ns), (Some(600.0), 40.0));
     assert_eq!(found.bytes[0].slower.framed, Some(152.5));
     assert!(found.connections.is_empty(), "persistent connections of both are no news");
 

@@ -76,8 +76,8 @@ impl Receiver<'_> {
         }
         if is_item && outcome.is_ok() {
             let outcome = Ok(&self.values[0]);
-            let stamps = None;
-            return sink(Answered { id: CallId(id), outcome, is_item, encoded_bytes, received_ns, stamps });
+            let (id, is_first, stamps) = (CallId(id), false, None);
+            return sink(Answered { id, outcome, is_item, encoded_bytes, received_ns, is_first, stamps });
         }
         if hold {
             let outcome = match outcome {
@@ -93,8 +93,9 @@ impl Receiver<'_> {
         self.calls.close(id);
         self.envelope.forget(id);
         let outcome = outcome.map(|()| &self.values[0]);
-        let stamps = self.calls.stamps(id);
-        sink(Answered { id: CallId(id), outcome, is_item: false, encoded_bytes, received_ns, stamps });
+        let (is_first, stamps) = self.calls.closed(id);
+        let id = CallId(id);
+        sink(Answered { id, outcome, is_item: false, encoded_bytes, received_ns, is_first, stamps });
     }
 
     fn ended(
@@ -146,7 +147,8 @@ impl Receiver<'_> {
         }
         self.calls.close(id);
         self.envelope.forget(id);
-        let stamps = self.calls.stamps(id);
-        sink(Answered { id: CallId(id), outcome, is_item: false, encoded_bytes, received_ns, stamps });
+        let (is_first, stamps) = self.calls.closed(id);
+        let id = CallId(id);
+        sink(Answered { id, outcome, is_item: false, encoded_bytes, received_ns, is_first, stamps });
     }
 }

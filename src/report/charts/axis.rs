@@ -128,20 +128,30 @@ fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     (low <= high).then_some((low, high))
 }
 
-/// 1, 2 and 5 of each factor of ten, or fewer where they would be too many.
+/// 1, 2 and 5 of each factor of ten; fewer where they would be too many, more where hardly any are there.
 fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
-    let (first, last) = (low.floor() as i32, high.ceil() as i32);
-    let mut found = Vec::new();
-    let choices: [(&[f64], i32); 6] =
+    const COARSER: [(&[f64], i32); 6] =
         [(&[1.0, 2.0, 5.0], 1), (&[1.0, 3.0], 1), (&[1.0], 1), (&[1.0], 2), (&[1.0], 3), (&[1.0], 6)];
-    for (steps, every) in choices {
-        found = (first..=last)
+    const FINER: [(&[f64], i32); 2] =
+        [(&[1.0, 1.5, 2.0, 3.0, 5.0, 7.0], 1), (&[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0], 1)];
+    let ticks = |(steps, every): (&[f64], i32)| -> Vec<f64> {
+        (low.floor() as i32..=high.ceil() as i32)
             .filter(|decade| decade.rem_euclid(every) == 0)
             .flat_map(|decade| steps.iter().map(move |step| f64::from(decade) + step.log10()))
             .filter(|tick| (low..=high).contains(tick))
-            .collect();
+            .collect()
+    };
+    let mut found = Vec::new();
+    for choice in COARSER {
+        found = ticks(choice);
         if found.len() <= most {
             break;
+        }
+    }
+    for choice in FINER {
+        let finer = ticks(choice);
+        if found.len() < 3 && finer.len() <= most {
+            found = finer;
         }
     }
     found
@@ -177,12 +187,17 @@ fn label(value: f64, unit: Unit) -> String {
         },
     };
     let rounded = (value * 1e6).round() / 1e6;
-    let number =
-        if rounded == 0.0 || rounded >= 1.0 { format!("{rounded}") } else { format!("{rounded:.3}") };
-    let number = if number.len() > 6 { three_digits(value) } else { number };
+    let number = if rounded == 0.0 || rounded >= 1.0 { format!("{rounded}") } else { significant(value) };
+    let number = if number.len() > 6 && value >= 1.0 { three_digits(value) } else { number };
     let number =
         if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
     format!("{number}{suffix}")
+}
+
+/// A number below 1 with two digits that say something.
+fn significant(value: f64) -> String {
+    let zeros = (-value.log10().floor()).clamp(1.0, 12.0) as usize;
+    format!("{value:.*}", zeros + 1)
 }
 
 #[cfg(test)]
@@ -205,6 +220,10 @@ mod tests {
         assert_eq!(labels(&axis), ["0", "10k", "20k", "30k", "40k"]);
         let axis = Axis::from_zero([0.031], Unit::Plain, 4, "").unwrap();
         assert_eq!(labels(&axis), ["0", "0.01", "0.02", "0.03", "0.04"]);
+        let axis = Axis::from_zero([0.0009], Unit::Plain, 3, "").unwrap();
+        assert_eq!(labels(&axis), ["0", "0.0005", "0.001"]);
+        let axis = Axis::logarithmic([5.8, 6.1], Unit::Time, 5, "").unwrap();
+        assert_eq!(labels(&axis), ["600 µs", "800 µs", "1 ms", "1.2 ms"]);
     }
 
     #[test]

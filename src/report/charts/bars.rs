@@ -82,14 +82,16 @@ pub(in crate::report) fn bars(bars: &[Bar], frame: &Frame<'_>) -> Result<String,
                     Rectangle::new([(left, bar_top * FINE), (right, (bar_top + BAR) * FINE)], color.filled());
                 area.draw(&rectangle).map_err(ChartError::of)?;
             }
-            if let Some([low, high]) = bar.range {
+            // A stroke that is hardly longer than wide says nothing.
+            let visible = bar.range.filter(|[low, high]| x(*high) - x(*low) > 4 * FINE);
+            if let Some([low, high]) = visible {
                 let (left, right, middle) = (x(low), x(high), (bar_top + BAR / 2) * FINE);
                 let ends = [left, right].map(|at| vec![(at, middle - 4 * FINE), (at, middle + 4 * FINE)]);
                 for path in ends.into_iter().chain([vec![(left, middle), (right, middle)]]) {
                     area.draw(&PathElement::new(path, INK.stroke_width(1))).map_err(ChartError::of)?;
                 }
             }
-            let behind = x(bar.range.map_or(sum, |[_, high]| high.max(sum)));
+            let behind = x(visible.map_or(sum, |[_, high]| high.max(sum)));
             area.draw(&Text::new(bar.figure.clone(), (behind + GAP * FINE, (bar_top + 1) * FINE), style()))
                 .map_err(ChartError::of)?;
         }

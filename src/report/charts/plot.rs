@@ -53,6 +53,8 @@ pub(in crate::report) struct Dot {
     pub at: (f64, f64),
     /// Hollow where what it shows does not count.
     pub filled: bool,
+    /// Its radius.
+    pub size: i32,
 }
 
 /// What lies between two lines.
@@ -89,6 +91,9 @@ pub(in crate::report) struct Plot {
     pub lines: Vec<PlotLine>,
     pub dots: Vec<Dot>,
     pub targets: Vec<Target>,
+    /// How many characters the labels of the y axis have room for at least, so that charts below each
+    /// other begin at the same place.
+    pub label_room: usize,
 }
 
 impl Plot {
@@ -102,6 +107,7 @@ impl Plot {
             lines: Vec::new(),
             dots: Vec::new(),
             targets: Vec::new(),
+            label_room: 0,
         }
     }
 
@@ -134,7 +140,7 @@ pub(in crate::report) fn plot(plot: &Plot, frame: &Frame<'_>) -> Result<String, 
     let size = f64::from(LETTERS);
     let names = plot.named().map(|line| text_width(&name_of(line), size)).fold(0.0, f64::max);
     let right = if wide && names > 0.0 { names.ceil() as i32 + LEADER + 6 } else { 32 };
-    let left = text_width(&"0".repeat(plot.y.widest()), size).ceil() as i32 + 16;
+    let left = text_width(&"0".repeat(plot.y.widest().max(plot.label_room)), size).ceil() as i32 + 16;
     let under = if plot.x.name.is_empty() { 26 } else { 44 };
     let beside = if plot.y.name.is_empty() { 0 } else { 22 };
     let height = plot.height(frame);
@@ -233,7 +239,7 @@ fn draw_content(chart: &mut Chart<'_, '_>, plot: &Plot) -> Result<(), ChartError
     }
     let dots = plot.dots.iter().map(|dot| {
         let style = series(dot.series);
-        Circle::new(dot.at, 4 * FINE, if dot.filled { style.filled() } else { style.stroke_width(1) })
+        Circle::new(dot.at, dot.size * FINE, if dot.filled { style.filled() } else { style.stroke_width(1) })
     });
     chart.draw_series(dots).map(|_| ()).map_err(ChartError::of)
 }

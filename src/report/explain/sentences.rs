@@ -2,7 +2,9 @@
 
 use super::document::Document;
 use super::parts::{amount, bytes, interval, listed, sentence, signed, times, title};
-use crate::analysis::{Caution, ConnectionFact, Difference, Explanation, Metric, duration_ns};
+use crate::analysis::{
+    Caution, ConnectionFact, Difference, Explanation, Metric, StageGroup, StageRow, duration_ns,
+};
 use crate::result::{ConnectionMode, MessageBytes};
 
 pub(super) fn write(document: &mut Document, of: &Explanation) {
@@ -99,30 +101,27 @@ fn in_cpu(document: &mut Document, of: &Explanation, cpu: &Difference) {
 }
 
 fn stages(document: &mut Document, of: &Explanation) {
-    if of.stages.is_empty() {
-        return;
-    }
+    let Some(found) = &of.stages else { return };
     let (slower, faster) = (&of.slower.backend, &of.faster.backend);
-    document.paragraph("Inside a call, as the mean of sampled calls, from stamps on both sides:");
+    let time = |ns: f64| signed(Metric::ServiceNs, ns);
+    let mut groups: Vec<&StageGroup> = found.groups.iter().collect();
+    groups.sort_by(|a, b| b.difference_ns.abs().total_cmp(&a.difference_ns.abs()));
+    let parts: Vec<String> =
+        groups.iter().map(|group| format!("{} {}", group.name, time(group.difference_ns))).collect();
+    document.paragraph(format!(
+        "By the stamps inside sampled calls, {slower} takes {} {} on average than {faster}: {}; in no stage: {}.",
+        amount(Metric::ServiceNs, found.service_ns.abs()),
+        if found.service_ns < 0.0 { "less" } else { "more" },
+        parts.join("; "),
+        amount(Metric::ServiceNs, found.rest_ns),
+    ));
     let shown = |ns: Option<f64>| ns.map_or_else(|| "–".to_owned(), duration_ns);
-    let more = |one: &crate::analysis::StageRow| {
-        one.slower_ns
-            .zip(one.faster_ns)
-            .map_or_else(|| "–".to_owned(), |(slower, faster)| signed(Metric::ServiceNs, slower - faster))
+    let row = |one: &StageRow| {
+        let more = one.slower_ns.zip(one.faster_ns).map(|(slower, faster)| time(slower - faster));
+        let stage = one.stage.replace('_', " ");
+        vec![stage, shown(one.slower_ns), shown(one.faster_ns), more.unwrap_or_else(|| "–".to_owned())]
     };
-    let row = |one: &crate::analysis::StageRow| {
-        vec![one.stage.to_owned(), shown(one.slower_ns), shown(one.faster_ns), more(one)]
-    };
-    document.table(&["stage", slower, faster, "difference"], of.stages.iter().map(row).collect());
-    let both = of.stages.iter().filter_map(|one| Some((one.stage, one.slower_ns? - one.faster_ns?)));
-    if let Some((stage, most)) = both.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
-        let verb = if most < 0.0 { "in which it saves" } else { "in which it takes" };
-        let more = if most < 0.0 { "" } else { " more" };
-        document.paragraph(format!(
-            "The stage that differs most is {stage} of {slower}, {verb} {}{more}.",
-            duration_ns(most.abs())
-        ));
-    }
+    document.table(&["stage", slower, faster, "difference"], found.stages.iter().map(row).collect());
 }
 
 /// The bytes of a message up to a layer.

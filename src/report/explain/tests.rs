@@ -3,7 +3,7 @@
 use super::*;
 use crate::analysis::testing::{Cost, Made, cells, invalid, run_of};
 use crate::analysis::{explain, overview};
-use crate::result::{OpeningTime, Quantiles, Stages};
+use crate::result::{OpeningTime, Quantiles, Stages, StagesCheck};
 
 fn cost(us: f64, bytes: f64) -> Cost {
     Cost::new(us * 1e3, bytes)
@@ -35,6 +35,8 @@ fn run() -> RunResult {
             handler: mean(90.0),
             ..Stages::default()
         });
+        let service_mean_ns = 15_200.0 - 6_000.0 * (1.0 - scale) / 0.75;
+        cells[cell].figures.stages_check = Some(StagesCheck { service_mean_ns, ..StagesCheck::default() });
         cells[cell].figures.bytes_per_call.request.payload = Some(100.0);
         cells[cell].figures.bytes_per_call.request.encoded = Some(400.0 * scale);
     }

@@ -37,6 +37,8 @@ pub(super) struct Card {
     pub why: String,
     pub runner_up: String,
     pub order: Vec<Rank>,
+    /// Whether the order is folded at first.
+    pub folded: bool,
     /// What stands against the winner, by back end.
     pub catches: Vec<(String, Vec<String>)>,
     pub left_out: Vec<String>,
@@ -63,6 +65,9 @@ pub(super) fn panels(places: &[Place<'_>]) -> Vec<Panel> {
                 answer.map(|answer| card(place, &place.answers, answer))
             };
             let mut cards: Vec<Card> = places.iter().filter_map(of).collect();
+            // What can be answered is said first.
+            cards.sort_by_key(|card| card.kind == "nobody");
+            say_once(&mut cards);
             let more = cards.split_off(cards.len().min(MAX_CARDS));
             let more = more.into_iter().map(|card| vec![card.place, card.take, card.why]).collect();
             Panel { key: goal.key(), name: goal_name(goal), first: false, cards, more }
@@ -73,6 +78,16 @@ pub(super) fn panels(places: &[Place<'_>]) -> Vec<Panel> {
         first.first = true;
     }
     panels
+}
+
+/// The first card tells everything; the others leave out catches that were told, and fold their order.
+fn say_once(cards: &mut [Card]) {
+    let mut told: Vec<String> = Vec::new();
+    for (index, card) in cards.iter_mut().enumerate() {
+        card.folded = index > 0;
+        card.catches.retain(|(name, _)| !told.contains(name));
+        told.extend(card.catches.iter().map(|(name, _)| name.clone()));
+    }
 }
 
 fn goal_name(goal: Goal) -> &'static str {
@@ -146,6 +161,7 @@ fn card(place: &Place<'_>, answers: &PointAnswers, answer: &Answer) -> Card {
         why,
         runner_up,
         order: order(run, answer),
+        folded: false,
         catches: winners.into_iter().take(3).filter_map(|cell| catch(run.cells.get(cell)?)).collect(),
         left_out: if answer.best().is_some() { reasons(run, answer) } else { Vec::new() },
     }

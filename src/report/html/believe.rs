@@ -56,8 +56,8 @@ pub(super) fn checks(input: &Input<'_>, places: &[Place<'_>]) -> Vec<Check> {
     }
     let disturbed = run.environment.warnings.len();
     if disturbed > 0 {
-        let things = plural(disturbed as u64, "disturbance");
-        checks.push(warn(format!("{things} of this machine are named under Validity.")));
+        let things = plural(disturbed as u64, "thing");
+        checks.push(warn(format!("Validity names {things} that may have disturbed the measurement.")));
     }
     let lagging = run.cells.iter().filter(|cell| !cell.figures.lag_marked.is_empty()).count();
     if lagging > 0 {

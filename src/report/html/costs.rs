@@ -1,14 +1,12 @@
-//! What a call costs: bytes, stages, the pairs of codec and transport, processor time and memory.
+//! What a call costs: bytes, processor time and memory; and how many were answered.
 
-use std::collections::BTreeMap;
-
-use super::parts::{Block, Chart, Grid, Heat, Key, Shaded, twice};
-use crate::analysis::{duration_ns, rate_per_s, three_digits};
-use crate::report::charts::{Bar, ChartError, Part, SHADES, bars};
+use super::parts::{Block, Chart, Grid, Key, twice};
+use crate::analysis::{rate_per_s, three_digits};
+use crate::report::charts::{Bar, ChartError, Part, bars};
 use crate::report::place::{MAX_NAME, Palette, Place, short, with_verdict};
 use crate::report::text::line;
-use crate::report::view::{NOTHING, bytes_text, times};
-use crate::result::{CellResult, Figures, MessageBytes, Stages};
+use crate::report::view::{NOTHING, bytes_text};
+use crate::result::{CellResult, Figures, MessageBytes};
 
 /// More bars are a table.
 const MAX_BARS: usize = 24;
@@ -19,7 +17,7 @@ fn sentence_of(rows: &[Bar]) -> String {
     line(&format!("Bar chart. {}.", pairs.join("; ")), 2_000)
 }
 
-fn bar_chart(
+pub(super) fn bar_chart(
     id: String,
     heading: &str,
     title: &str,
@@ -38,14 +36,8 @@ fn bar_chart(
     Ok(Some(chart))
 }
 
-fn block(place: &Place<'_>, name: &str, charts: Vec<Chart>) -> Option<Block> {
-    (!charts.is_empty()).then(|| Block {
-        id: place.id(name),
-        heading: place.heading.clone(),
-        charts,
-        heats: Vec::new(),
-        notes: Vec::new(),
-    })
+pub(super) fn block(place: &Place<'_>, name: &str, charts: Vec<Chart>) -> Option<Block> {
+    (!charts.is_empty()).then(|| Block::of(place.id(name), place.heading.clone(), charts))
 }
 
 /// A figure of the valid rounds, from the lowest to the highest.
@@ -135,150 +127,6 @@ pub(super) fn bytes_block(place: &Place<'_>) -> Result<Option<Block>, ChartError
         rows: figures,
     });
     Ok(block(place, "bytes-block", vec![chart]))
-}
-
-/// The stages in the order of a call, with their names.
-fn stages(of: &Stages) -> [(&'static str, Option<f64>); 7] {
-    let mean = |stage: &Option<crate::result::Quantiles>| stage.as_ref().and_then(|of| of.mean);
-    [
-        ("client encodes", mean(&of.client_encode)),
-        ("request travels", mean(&of.request_transport)),
-        ("server decodes", mean(&of.server_decode)),
-        ("service works", mean(&of.handler)),
-        ("server encodes", mean(&of.server_encode)),
-        ("answer travels", mean(&of.response_transport)),
-        ("client decodes", mean(&of.client_decode)),
-    ]
-}
-
-/// Where the service time goes, and the pairs of codec and transport.
-pub(super) fn why_block(place: &Place<'_>) -> Result<Option<Block>, ChartError> {
-    let mut charts = Vec::new();
-    charts.extend(stages_chart(place)?);
-    let heat = heat(place);
-    let mut found = block(place, "why-block", charts);
-    if !heat.is_empty() {
-        let of = found.get_or_insert_with(|| Block {
-            id: place.id("why-block"),
-            heading: place.heading.clone(),
-            charts: Vec::new(),
-            heats: Vec::new(),
-            notes: Vec::new(),
-        });
-        of.heats = heat;
-    }
-    Ok(found)
-}
-
-fn stages_chart(place: &Place<'_>) -> Result<Option<Chart>, ChartError> {
-    let mut rows = Vec::new();
-    let mut figures = Vec::new();
-    for (_, cell) in place.cells() {
-        let Some(of) = &cell.figures.stages_ns else { continue };
-        let stages = stages(of);
-        let sum: f64 = stages.iter().filter_map(|(_, mean)| *mean).sum();
-        let parts: Vec<Part> = stages
-            .iter()
-            .enumerate()
-            .filter_map(|(index, (_, mean))| Some(Part::Piece(index, (*mean)?)))
-            .collect();
-        if parts.is_empty() {
-            continue;
-        }
-        rows.push(Bar { name: with_verdict(cell), figure: duration_ns(sum), parts, range: None });
-        let text = |mean: Option<f64>| mean.map_or_else(|| NOTHING.to_owned(), duration_ns);
-        let fields = stages.iter().map(|(_, mean)| text(*mean));
-        let all = [text(Some(sum)), text(cell.figures.service_ns.mean)];
-        figures.push([line(&cell.backend, MAX_NAME)].into_iter().chain(fields).chain(all).collect());
-    }
-    let Some(mut chart) =
-        bar_chart(place.id("stages"), "Stages of a call", "Mean time of each stage of a call", rows)?
-    else {
-        return Ok(None);
-    };
-    let names = stages(&Stages::default()).map(|(name, _)| name);
-    chart.legend =
-        names.iter().enumerate().map(|(index, name)| Key::fill(&format!("f{index}"), name)).collect();
-    chart.note.push_str(" Means of sampled calls, from stamps on both sides.");
-    let header = ["back end"].into_iter().chain(names).chain(["sum", "mean service time"]);
-    chart.grid = Some(Grid {
-        title: "Mean time of each stage".to_owned(),
-        header: header.map(str::to_owned).collect(),
-        rows: figures,
-    });
-    Ok(Some(chart))
-}
-
-/// Tables of codec by transport, where several free pairs were measured.
-fn heat(place: &Place<'_>) -> Vec<Heat> {
-    let free: Vec<&CellResult> = place
-        .cells()
-        .map(|(_, cell)| cell)
-        .filter(|cell| cell.protocol.is_none() && cell.verdict.is_valid())
-        .collect();
-    let names = |of: fn(&CellResult) -> &String| {
-        let mut names: Vec<&String> = Vec::new();
-        for cell in &free {
-            if !names.contains(&of(cell)) {
-                names.push(of(cell));
-            }
-        }
-        names
-    };
-    let (codecs, transports) = (names(|cell| &cell.codec), names(|cell| &cell.transport));
-    if free.len() < 3 || codecs.len() < 2 && transports.len() < 2 {
-        return Vec::new();
-    }
-    type Value = fn(&CellResult) -> Option<f64>;
-    type Text = fn(f64) -> String;
-    let figures: [(&str, Value, Text); 3] = [
-        ("median", |cell| times(cell).p50.map(|value| value as f64), duration_ns),
-        (
-            "CPU per call, both sides",
-            |cell| Some((cell.figures.cpu_us_per_call.client? + cell.figures.cpu_us_per_call.server?) * 1e3),
-            duration_ns,
-        ),
-        (
-            "bytes as handed to the sockets",
-            |cell| {
-                let bytes = cell.figures.bytes_per_call;
-                Some(bytes.request.framed? + bytes.response.framed?)
-            },
-            |bytes| format!("{} B", bytes_text(bytes)),
-        ),
-    ];
-    let mut heats = Vec::new();
-    for (title, value, text) in figures {
-        let at: BTreeMap<(&String, &String), f64> = free
-            .iter()
-            .filter_map(|cell| {
-                Some(((&cell.codec, &cell.transport), value(cell).filter(|value| *value > 0.0)?))
-            })
-            .collect();
-        let low = at.values().copied().fold(f64::INFINITY, f64::min);
-        let high = at.values().copied().fold(0.0, f64::max);
-        if at.is_empty() {
-            continue;
-        }
-        let shade = |value: f64| {
-            let share = if high > low { (value / low).ln() / (high / low).ln() } else { 0.0 };
-            ((share * SHADES as f64) as usize).min(SHADES - 1)
-        };
-        let row = |codec: &&String| {
-            let of = transports.iter().map(|transport| match at.get(&(*codec, *transport)) {
-                Some(value) => Shaded { text: text(*value), class: format!("h{}", shade(*value)) },
-                None => Shaded { text: NOTHING.to_owned(), class: String::new() },
-            });
-            (line(codec, MAX_NAME), of.collect())
-        };
-        heats.push(Heat {
-            title: format!("Codec × transport: {title}"),
-            corner: "codec",
-            header: transports.iter().map(|name| line(name, MAX_NAME)).collect(),
-            rows: codecs.iter().map(row).collect(),
-        });
-    }
-    heats
 }
 
 /// Processor time and memory.

@@ -54,13 +54,7 @@ pub(super) fn course_block(place: &Place<'_>, palette: &Palette) -> Result<Optio
         header: header.iter().map(|&name| name.to_owned()).collect(),
         rows,
     });
-    Ok(Some(Block {
-        id: place.id("course"),
-        heading: place.heading.clone(),
-        charts: vec![chart],
-        heats: Vec::new(),
-        notes: Vec::new(),
-    }))
+    Ok(Some(Block::of(place.id("course"), place.heading.clone(), vec![chart])))
 }
 
 /// A line without a gap.
@@ -134,6 +128,7 @@ impl<'a> Course<'a> {
             let Some(y) = y else { return Ok(None) };
             let mut of = Plot::new(axis(), y);
             of.shades = self.shades(&spans);
+            of.label_room = 6;
             for (dash, pieces) in lines {
                 of.lines.extend(pieces.into_iter().map(|points| PlotLine {
                     series: with_dash(series, dash),

@@ -1,7 +1,7 @@
 //! Latency against load, and scaling with concurrency and payload: charts over the load points of a run.
 
 use super::parts::{Block, Chart, Grid, Key, Small, twice};
-use crate::analysis::{duration_ns, rate_per_s};
+use crate::analysis::{self, duration_ns, rate_per_s};
 use crate::report::Input;
 use crate::report::charts::{Axis, ChartError, Dot, Frame, Plot, PlotLine, Unit, Weight, plot};
 use crate::report::place::{MAX_NAME, Palette};
@@ -99,16 +99,26 @@ fn families<'a>(cells: &'a [CellResult], along: Along) -> Vec<Vec<Curve<'a>>> {
 pub(super) fn load_blocks(inputs: &[Input<'_>], palette: &Palette) -> Result<Vec<Block>, ChartError> {
     let mut blocks = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
+        let knees = knees(&input.run.cells);
         for along in [Along::Rate, Along::Concurrency] {
             for curves in families(&input.run.cells, along) {
                 let number = blocks.len() + 1;
                 let id = if number == 1 { "load-curve".to_owned() } else { format!("load-curve-{number}") };
                 let heading = if inputs.len() > 1 { format!("Run {}", index + 1) } else { String::new() };
-                blocks.extend(load_block(&id, heading, along, &curves, palette)?);
+                blocks.extend(load_block(&id, heading, along, &curves, &knees, palette)?);
             }
         }
     }
     Ok(blocks)
+}
+
+/// The cells at which curves have their knee.
+fn knees(cells: &[CellResult]) -> Vec<&CellResult> {
+    let knee = |curve: &crate::result::Curve| {
+        let point = curve.points.get(usize::try_from(curve.knee?).ok()?)?;
+        usize::try_from(point.cell).ok()
+    };
+    analysis::curves(cells).iter().filter_map(knee).filter_map(|index| cells.get(index)).collect()
 }
 
 fn load_block(
@@ -116,6 +126,7 @@ fn load_block(
     heading: String,
     along: Along,
     curves: &[Curve<'_>],
+    knees: &[&CellResult],
     palette: &Palette,
 ) -> Result<Option<Block>, ChartError> {
     let log = |value: f64| value.max(1e-9).log10();
@@ -138,7 +149,9 @@ fn load_block(
         for (_, cell) in &curve.points {
             let tail = times(cell).p99.or(times(cell).p50);
             if let Some((x, y)) = at(cell).zip(tail) {
-                dots.push(Dot { series, at: (x, log(y as f64)), filled: cell.verdict.is_valid() });
+                let is_knee = knees.iter().any(|knee| std::ptr::eq(*knee, *cell));
+                let size = if is_knee { 7 } else { 4 };
+                dots.push(Dot { series, at: (x, log(y as f64)), filled: cell.verdict.is_valid(), size });
             }
         }
         legend.push(Key::line(series, name.clone()));
@@ -177,7 +190,8 @@ fn load_block(
         legend,
         legend_when_narrow: true,
         note: format!(
-            "p99 with dots, p50 thin, as {steps} grow. Hollow dots do not count (overloaded, or another verdict); of \
+            "p99 with dots, p50 thin, as {steps} grow. A large dot is the knee: the most calls per second for each unit of \
+             mean time. Hollow dots do not count (overloaded, or another verdict); of \
              those without a p99 the median is shown."
         ),
         grid: Some(Grid {
@@ -189,13 +203,7 @@ fn load_block(
         }),
         ..Chart::of(id.to_owned(), "", pair)
     };
-    Ok(Some(Block {
-        id: format!("{id}-block"),
-        heading,
-        charts: vec![chart],
-        heats: Vec::new(),
-        notes: Vec::new(),
-    }))
+    Ok(Some(Block::of(format!("{id}-block"), heading, vec![chart])))
 }
 
 fn load_row(name: &str, along: Along, x: f64, cell: &CellResult) -> Vec<String> {
@@ -272,7 +280,7 @@ fn scaling_block(
             let points = valid.filter_map(|(x, cell)| at(x, cell)).collect();
             lines.push(PlotLine { series, weight: Weight::Main, name: String::new(), points });
             dots.extend(curve.points.iter().filter_map(|(x, cell)| {
-                Some(Dot { series, at: at(x, cell)?, filled: cell.verdict.is_valid() })
+                Some(Dot { series, at: at(x, cell)?, filled: cell.verdict.is_valid(), size: 4 })
             }));
         }
         lines.retain(|line| !line.points.is_empty());
@@ -310,11 +318,5 @@ fn scaling_block(
         header: ["back end", "load", "answered", "p50", "p90", "p99", "verdict"].map(str::to_owned).to_vec(),
         rows,
     });
-    Ok(Some(Block {
-        id: format!("{id}-block"),
-        heading,
-        charts: vec![chart],
-        heats: Vec::new(),
-        notes: Vec::new(),
-    }))
+    Ok(Some(Block::of(format!("{id}-block"), heading, vec![chart])))
 }

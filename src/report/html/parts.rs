@@ -26,6 +26,8 @@ pub(super) struct Block {
     pub charts: Vec<Chart>,
     /// Tables whose fields are shaded by their figure.
     pub heats: Vec<Heat>,
+    /// Other tables.
+    pub grids: Vec<Grid>,
     /// Sentences below the charts.
     pub notes: Vec<String>,
 }
@@ -93,6 +95,13 @@ impl Key {
     /// Of a colour.
     pub(super) fn fill(class: &str, name: &str) -> Self {
         Self { line: String::new(), fill: class.to_owned(), name: name.to_owned() }
+    }
+}
+
+impl Block {
+    /// Charts alone.
+    pub(super) fn of(id: String, heading: String, charts: Vec<Chart>) -> Self {
+        Self { id, heading, charts, heats: Vec::new(), grids: Vec::new(), notes: Vec::new() }
     }
 }
 

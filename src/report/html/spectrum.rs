@@ -22,13 +22,7 @@ pub(super) fn spectrum_block(place: &Place<'_>, palette: &Palette) -> Result<Opt
         grid: Some(percentiles(place)),
         ..Chart::of(id, "", pair)
     };
-    Ok(Some(Block {
-        id: place.id("spectra"),
-        heading: place.heading.clone(),
-        charts: vec![chart],
-        heats: Vec::new(),
-        notes: Vec::new(),
-    }))
+    Ok(Some(Block::of(place.id("spectra"), place.heading.clone(), vec![chart])))
 }
 
 /// The quantiles behind a spectrum, with their intervals.

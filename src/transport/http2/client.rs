@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
@@ -21,6 +22,9 @@ use crate::transport::grpc::{self, MAX_STREAMS, WINDOW_BYTES};
 use crate::transport::socket::Socket;
 use crate::transport::{Connection, Delivery, Opening, Outgoing, Traffic, TransportError, Wiring};
 
+/// How long a server's settings are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(1);
+
 pub(super) struct Client {
     requests: SendRequest<Framed>,
     connection: h2::client::Connection<Counted, Framed>,
@@ -28,6 +32,7 @@ pub(super) struct Client {
     headers: HeaderMap,
     buffers: Buffers,
     unsent: Unsent,
+    gzip: bool,
     max_message_bytes: usize,
     calls: Vec<Place>,
     free: Vec<usize>,
@@ -97,10 +102,14 @@ impl Client {
             headers.insert("grpc-timeout", timeout);
         }
 
+        if wiring.gzip {
+            headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+            headers.insert("grpc-accept-encoding", HeaderValue::from_static(grpc::ACCEPTED_ENCODINGS));
+        }
         let counters = Arc::<Counters>::default();
         let port = stream.local_port();
         let begun_ns = now_ns();
-        let (requests, connection) = h2::client::Builder::new()
+        let (requests, mut connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_LIST_BYTES)
@@ -110,6 +119,7 @@ impl Client {
             .handshake(Counted::new(stream, Arc::clone(&counters)))
             .await
             .map_err(TransportError::reset)?;
+        let over = settings(&mut connection, &counters).await;
         opening.handshake_ns = now_ns().saturating_sub(begun_ns);
 
         let wakeups = Arc::<Wakeups>::default();
@@ -123,6 +133,7 @@ impl Client {
             headers,
             buffers: Buffers::default(),
             unsent: Unsent::default(),
+            gzip: wiring.gzip,
             max_message_bytes: wiring.max_message_bytes,
             calls: Vec::new(),
             free: Vec::new(),
@@ -134,7 +145,7 @@ impl Client {
             port,
             key: None,
             opening,
-            over: None,
+            over,
         })
     }
 
@@ -169,7 +180,8 @@ impl Client {
         let (response, mut stream) =
             self.requests.send_request(request, false).map_err(TransportError::reset)?;
         // h2 keeps what the peer's window has no room for and sends it as the window opens.
-        stream.send_data(self.buffers.frame(body, &self.unsent), true).map_err(TransportError::reset)?;
+        let framed = self.buffers.frame(body, self.gzip, &self.unsent);
+        stream.send_data(framed, true).map_err(TransportError::reset)?;
         self.key = Some(super::key_of(self.port, stream.stream_id()));
         self.occupy(Call { id, request: stream }, response);
         Ok(())
@@ -198,11 +210,7 @@ impl Client {
     fn poll_connection(&mut self) {
         let cx = &mut Context::from_waker(&self.connection_waker);
         let Poll::Ready(result) = Pin::new(&mut self.connection).poll(cx) else { return };
-        self.over = Some(match result {
-            Ok(()) => TransportError::Closed,
-            Err(error) if error.is_io() || error.is_remote() => TransportError::reset(error),
-            Err(error) => TransportError::protocol(error.to_string()),
-        });
+        self.over = Some(ending(result));
     }
 
     fn begin_queued(&mut self, sink: &mut dyn FnMut(Delivery<'_>)) {
@@ -273,6 +281,28 @@ impl Client {
         if self.over.is_some() || self.wakeups.is_woken() {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+/// Waits for the server's settings, as gRPC's own clients do before their first call. One that sends none
+/// for a while is called all the same. Says whether the connection is over already.
+async fn settings(
+    connection: &mut h2::client::Connection<Counted, Framed>,
+    counters: &Counters,
+) -> Option<TransportError> {
+    let arrived = std::future::poll_fn(|cx| match Pin::new(&mut *connection).poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(ending(result))),
+        Poll::Pending if counters.traffic().received_bytes > 0 => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    tokio::time::timeout(SETTINGS_LIMIT, arrived).await.unwrap_or(None)
+}
+
+fn ending(result: Result<(), h2::Error>) -> TransportError {
+    match result {
+        Ok(()) => TransportError::Closed,
+        Err(error) if error.is_io() || error.is_remote() => TransportError::reset(error),
+        Err(error) => TransportError::protocol(error.to_string()),
     }
 }
 

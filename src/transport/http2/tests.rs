@@ -96,6 +96,14 @@ fn a_reply_that_breaks_the_rules_fails_its_call_only() {
             })
             .await,
         );
+        protocol(
+            call_against(|mut respond| {
+                let page = head(&[("content-type", "text/html; charset=utf-8")]);
+                let mut stream = respond.send_response(page, false).unwrap();
+                stream.send_data(Bytes::from_static(b"<html>"), true).unwrap();
+            })
+            .await,
+        );
         let huge = call_against(answer_with(b"\0\xff\xff\xff\xff", "0")).await;
         assert!(matches!(huge.failed, Some(TransportError::Refused { .. })), "{huge:?}");
         let reset = call_against(|mut respond| respond.send_reset(Reason::INTERNAL_ERROR)).await;
@@ -174,9 +182,29 @@ fn what_is_not_http2_breaks_the_connection() {
         })
         .await;
         let mut client = TestClient::connect(&Http2, &address, wiring()).await;
-        client.submit(ECHO, b"ping").unwrap();
+        // It has said so before the first call.
+        let at_once = client.submit(ECHO, b"ping").unwrap_err();
         let error = client.wait(1).await.unwrap_err();
-        assert!(matches!(error, TransportError::Protocol { .. } | TransportError::Reset { .. }), "{error}");
+        for error in [at_once, error] {
+            assert!(
+                matches!(error, TransportError::Protocol { .. } | TransportError::Reset { .. }),
+                "{error}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_server_without_settings_of_its_own_is_called_after_a_while() {
+    run(async {
+        let address = script(|mut stream| async move {
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        })
+        .await;
+        let begun = std::time::Instant::now();
+        let mut client = TestClient::connect(&Http2, &address, wiring()).await;
+        assert!(begun.elapsed() >= std::time::Duration::from_secs(1));
+        client.submit(ECHO, b"ping").unwrap();
     });
 }
 

@@ -89,14 +89,17 @@ impl Service<http::Request<Body>> for Methods {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let Self { session, wiring } = self.clone();
+        let key = session.next_key();
         Box::pin(async move {
+            let gzip = grpc::answers_gzip(request.headers());
             let path = request.uri().path();
             let timeout_ns = grpc::timeout_ns(request.headers());
             let deadline_ns = timeout_ns.map(|ns| now_ns().saturating_add(ns));
-            let method = Method { session, path: path.into(), deadline_ns };
-            let mut grpc = Grpc::new(RawCodec)
+            let method = Method { session, path: path.into(), deadline_ns, key };
+            let grpc = Grpc::new(RawCodec)
                 .max_decoding_message_size(wiring.max_message_bytes)
                 .accept_compressed(CompressionEncoding::Gzip);
+            let mut grpc = if gzip { grpc.send_compressed(CompressionEncoding::Gzip) } else { grpc };
             if wiring.request_streams.iter().any(|stream| stream == path) {
                 return Ok(grpc.streaming(method, request).await);
             }
@@ -110,6 +113,7 @@ struct Method {
     session: Arc<Session>,
     path: String,
     deadline_ns: Option<u64>,
+    key: u64,
 }
 
 impl Service<tonic::Request<Bytes>> for Method {
@@ -123,7 +127,7 @@ impl Service<tonic::Request<Bytes>> for Method {
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let reply = self.session.open();
-        reply.ask(&self.path, request.get_ref(), self.deadline_ns);
+        reply.ask(&self.path, request.get_ref(), self.deadline_ns, Some(self.key));
         Box::pin(async move { reply.begun().await.map(tonic::Response::new) })
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -26,6 +26,8 @@ pub(super) struct Session {
     /// The handler waits for a call to have room.
     is_room_awaited: Arc<AtomicBool>,
     peer_port: u16,
+    /// Requests so far.
+    requests: AtomicU64,
 }
 
 struct State {
@@ -88,7 +90,13 @@ impl Session {
         let calls =
             Calls { senders: HashMap::new(), next_id: 0, is_room_awaited: Arc::clone(&is_room_awaited) };
         let state = State { handler, calls, has_handled: false, due_ns: None, worker: None };
-        Arc::new(Self { state: Mutex::new(state), is_room_awaited, peer_port })
+        Arc::new(Self { state: Mutex::new(state), is_room_awaited, peer_port, requests: AtomicU64::new(0) })
+    }
+
+    /// The key of the next request. To be asked for when its headers are there, which is in the order of the
+    /// streams: bodies may come in another.
+    pub(super) fn next_key(&self) -> u64 {
+        http_key(self.peer_port, self.requests.fetch_add(1, Relaxed))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,9 +189,8 @@ pub(super) struct Reply {
 
 impl Reply {
     /// Gives a message to the handler.
-    pub(super) fn ask(&self, path: &str, body: &Bytes, deadline_ns: Option<u64>) {
+    pub(super) fn ask(&self, path: &str, body: &Bytes, deadline_ns: Option<u64>, key: Option<u64>) {
         let reply_to = self.reply_to;
-        let key = Some(http_key(self.session.peer_port, reply_to.id));
         self.session.handle(Incoming { reply_to, path: Some(path), body, deadline_ns, key });
     }
 
@@ -230,7 +237,7 @@ impl Stream for Conversation {
         while let Some(stream) = requests {
             match Pin::new(stream).poll_next(cx) {
                 Poll::Pending => break,
-                Poll::Ready(Some(Ok(body))) => reply.ask(path, &body, None),
+                Poll::Ready(Some(Ok(body))) => reply.ask(path, &body, None, None),
                 Poll::Ready(Some(Err(status))) => {
                     *requests = None;
                     return Poll::Ready(Some(Err(status)));

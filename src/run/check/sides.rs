@@ -70,6 +70,8 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
     choose_point(&mut scenario, options.point.as_deref())?;
     scenario.load.placement = scenario.load.placement.or(Some(Placement::Shared));
     scenario.gates.slo.clear();
+    // The more pairs, the better the spread is known.
+    scenario.gates.check.early_stop &= !options.calibrate;
     let metrics_are_given = !scenario.gates.check.metrics.is_empty();
     let metrics = if metrics_are_given {
         scenario.gates.check.metrics.clone()

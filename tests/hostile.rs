@@ -113,7 +113,7 @@ fn attacks(protocol: &str) -> Vec<Vec<u8>> {
                 after(&h2(5, 4, 1, b"\0\0\0\x02abc")),
                 after(&[h2(1, 0, 1, b"\x82"), h2(9, 0, 1, b"\0\x01a\x05hello").repeat(10_000)].concat()),
                 after(&[open.clone(), h2(0, 1, 1, b"\0\xff\xff\xff\xff")].concat()),
-                after(&[open.clone(), h2(0, 1, 1, b"\x01\0\0\0\x02ab")].concat()),
+                after(&[open, h2(0, 1, 1, b"\x01\0\0\0\x02ab")].concat()),
                 after(
                     &(0..2_000)
                         .flat_map(|n| [h2(1, 4, 2 * n + 1, head), h2(3, 0, 2 * n + 1, &[0; 4])].concat())

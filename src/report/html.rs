@@ -13,6 +13,7 @@ mod method;
 mod parts;
 mod spectrum;
 mod table;
+mod tables;
 mod why;
 
 use askama::Template;
@@ -174,6 +175,7 @@ fn sections(
     if load.is_empty() {
         load = every(&|place| costs::rate_block(place, palette))?;
     }
+    load.extend(tables::table_blocks(inputs));
     let mut scaling = loads::scaling_blocks(inputs, palette)?;
     scaling.extend(every(&costs::cost_block)?);
     Ok(vec![

@@ -6,7 +6,7 @@
 //! a Rust struct through rmp-serde, postcard, serde_json or a prost derive. The distance to the row
 //! without the ending is what the neutral `Value` costs, which all protocols of a comparison pay.
 //!
-//! Takes 2 min; `cargo bench --bench codec -- user` does the nested struct alone.
+//! Takes 3 min; `cargo bench --bench codec -- user` does the nested struct alone.
 
 #![allow(clippy::expect_used)] // A bench that cannot be set up has nothing to say.
 

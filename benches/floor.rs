@@ -1,19 +1,20 @@
 //! What the harness adds to the wire, one call at a time, both ends on one core.
 //!
-//! Three things side by side: a bare blocking TCP ping-pong of exactly the bytes that the seed
-//! scenario's `getObj` puts on the wire over binary-tcp; that call through binary-tcp, from encoding
-//! to the decoded answer; and the same call over the null transport, which is everything but the
-//! network. The last line compares the medians of the first two, taken in turn, with what the
-//! project allows. Both ends share a core, because on two cores the waking of a halted core takes
+//! Four things side by side: the direct call of the function that answers, which is what a program in one
+//! piece would pay; a bare blocking TCP ping-pong of exactly the bytes that the seed scenario's `getObj`
+//! puts on the wire over binary-tcp; that call through binary-tcp, from encoding to the decoded answer; and
+//! the same call over the null transport, which is everything but the network. The last line compares the
+//! medians of bare TCP and binary-tcp, taken in turn, with what the project allows. Both ends share a core, because on two cores the waking of a halted core takes
 //! longer than all of this.
 //!
-//! Takes 15 s.
+//! Takes 20 s.
 
 #![allow(clippy::expect_used)] // A bench that cannot be set up has nothing to say.
 
 #[path = "support/caller.rs"]
 mod caller;
 
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -76,6 +77,12 @@ impl Bare {
     }
 }
 
+/// What a server does between decoding and encoding, without either: the answer, as the caller's own.
+#[inline(never)]
+fn answer_directly(answer: &Answer, arguments: &[Value]) -> Option<Value> {
+    answer.value(arguments).map(std::borrow::Cow::into_owned)
+}
+
 fn median(mut times_ns: Vec<u64>) -> u64 {
     times_ns.sort_unstable();
     times_ns[times_ns.len() / 2]
@@ -103,6 +110,10 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let mut group = criterion.benchmark_group("floor");
+    group.bench_function("direct call", |bencher| {
+        let answer = &service.methods[0].answer;
+        bencher.iter(|| answer_directly(black_box(answer), black_box(&[])));
+    });
     group.bench_function("bare TCP", |bencher| bencher.iter(|| bare.call()));
     for (name, caller, session) in
         [("binary-tcp", &tcp, &mut session), ("null transport", &null, &mut direct)]

@@ -2,13 +2,13 @@
 //!
 //! Each group is one connection mode and payload, so that criterion's report shows the protocols side
 //! by side. The server is a thread of this process and shares the client's core, so that no call
-//! waits for a halted core to wake; the payload goes there and comes back. With a connection per
-//! call only the smallest and the largest payload are sent: what opening costs hardly depends on it.
+//! waits for a halted core to wake; the payload goes there and comes back. The groups `per-call/…` open a
+//! connection for every call: beside `persistent/…` of the same payload they show what that costs.
 //!
 //! These are figures for comparing changes of the code. For comparing protocols use `wirebench run`,
 //! whose ends are processes of their own.
 //!
-//! Takes 2 min; `cargo bench --bench roundtrip -- persistent/user` does one group.
+//! Takes 4 min; `cargo bench --bench roundtrip -- persistent/user` does one group.
 
 #![allow(clippy::expect_used)] // A bench that cannot be set up has nothing to say.
 
@@ -81,10 +81,6 @@ fn main() {
         .configure_from_args();
     for mode in [ConnectionMode::Persistent, ConnectionMode::PerCall] {
         for (method, payload) in payloads.iter().enumerate() {
-            let is_end = method == 0 || method + 1 == payloads.len();
-            if mode == ConnectionMode::PerCall && !is_end {
-                continue;
-            }
             let mut group = criterion.benchmark_group(format!("{}/{}", mode.name(), payload.name));
             group.throughput(Throughput::Elements(1));
             let arguments = std::slice::from_ref(&payload.value);

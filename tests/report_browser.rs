@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use devtools::{Browser, Page, Screen, find_axe, find_browser};
 use serde_json::{Value, json};
-use wirebench::report::{Options, render, render_together};
+use wirebench::report::{Input, Options, render, render_together};
 
 mod fixture {
     include!("support/run.rs");
@@ -52,7 +52,12 @@ impl Pages {
             "sweep" => render("html", &fixture::sweep_run().0, &fixture::sweep_run().1).unwrap(),
             _ => {
                 let runs = [fixture::small_run(), fixture::small_run()];
-                let files = render_together("html", &runs, Options::default()).unwrap().unwrap();
+                let inputs = runs.each_ref().map(|(run, histograms)| Input {
+                    run,
+                    histograms,
+                    options: Options::default(),
+                });
+                let files = render_together("html", &inputs).unwrap().unwrap();
                 files.into_iter().next().unwrap().bytes
             }
         };

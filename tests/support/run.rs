@@ -403,7 +403,7 @@ pub fn sweep_run() -> (RunResult, Histograms) {
                 server_encode: stage(0.1),
                 response_transport: stage(0.3),
                 client_decode: stage(0.1),
-                ..Default::default()
+                ..wirebench::result::Stages::default()
             });
             let bytes = &mut cell.figures.bytes_per_call;
             for of in [&mut bytes.request, &mut bytes.response] {

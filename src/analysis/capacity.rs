@@ -347,6 +347,38 @@ mod tests {
     }
 
     #[test]
+    fn a_round_is_judged_by_its_verdict_first_and_then_by_the_objective() {
+        use crate::analysis::{CellDescription, Limits, cell_from_rounds};
+        use crate::result::{LoadModel, LoadRecord, Reason, Verdict};
+        let objective = vec![Capacity::parse_objective("p99 <= 5ms").unwrap()];
+        let cell = |p99_ns: Option<u64>, kind: Option<ReasonKind>| {
+            let load = LoadRecord { model: LoadModel::Open, ..LoadRecord::default() };
+            let description = CellDescription { load, ..CellDescription::default() };
+            let mut cell = cell_from_rounds(description, &[], &Limits::default());
+            let reason = kind.map(|kind| Reason { kind, detail: "because".into() });
+            cell.verdict = Verdict::of(reason.into_iter().collect());
+            cell.figures.response_ns.p99 = p99_ns;
+            cell
+        };
+        for (p99_ns, kind, probe) in [
+            (Some(5_000_000), None, Probe::Holds),
+            (Some(5_000_001), None, Probe::Misses),
+            (None, None, Probe::Unclear),
+            (Some(1), Some(ReasonKind::Overloaded), Probe::Beyond),
+            (Some(1), Some(ReasonKind::WrongAnswers), Probe::Beyond),
+            (Some(1), Some(ReasonKind::Failed), Probe::Beyond),
+            (Some(1), Some(ReasonKind::ClientLimited), Probe::ClientLimited),
+            (Some(1), Some(ReasonKind::ClientStopped), Probe::Unclear),
+            (Some(1), Some(ReasonKind::Unstable), Probe::Unclear),
+            (Some(1), Some(ReasonKind::Errors), Probe::Misses),
+        ] {
+            let judged = judge_probe(&cell(p99_ns, kind), &objective);
+            assert_eq!(judged.probe, probe, "{p99_ns:?} {kind:?}");
+            assert_eq!(judged.why.is_empty(), probe == Probe::Holds, "{judged:?}");
+        }
+    }
+
+    #[test]
     fn rates_are_rounded_to_digits_that_people_can_type() {
         for (rate, shown) in
             [(1_414.213, "1414"), (70.710_67, "70.71"), (0.123_456, "0.1235"), (123_456.0, "123500")]

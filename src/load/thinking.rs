@@ -85,11 +85,21 @@ impl Thinking {
         self.steps_ahead = true;
     }
 
-    /// Changes the number of users from `at_ns` on: new ones ask at once, those beyond it leave when
-    /// their call is over. `is_last` says that it will not change again.
+    /// Changes the number of users from `at_ns` on. New ones ask at once. Of those beyond it, the ones
+    /// who would think longest leave, and then others when their call is over. `is_last` says that it
+    /// will not change again.
     pub fn set_users(&mut self, users: usize, at_ns: u64, is_last: bool) {
         self.users = users;
         self.steps_ahead = !is_last;
+        let too_many = self.present.saturating_sub(users);
+        if too_many > 0 {
+            let mut thinking = std::mem::take(&mut self.later).into_vec();
+            // Reversed, so that the latest come first.
+            thinking.sort_unstable();
+            let leaving = too_many.min(thinking.len());
+            self.later = thinking.drain(leaving..).collect();
+            self.present -= leaving;
+        }
         while self.present < users {
             if !self.arrive(at_ns, 0.0) {
                 break;
@@ -330,6 +340,10 @@ mod tests {
             thinking.completed(3 * MS);
         }
         assert_eq!((thinking.present, thinking.later.len()), (1, 1), "one is left, and thinks");
+        thinking.set_users(3, 4 * MS, false);
+        assert_eq!(thinking.later.len(), 3, "two came again, and are due at once");
+        thinking.set_users(1, 4 * MS, true);
+        assert_eq!((thinking.present, thinking.next_due_ns()), (1, Some(4 * MS)), "who thinks longest left");
     }
 
     #[test]

@@ -13,13 +13,13 @@ mod method;
 mod parts;
 mod spectrum;
 mod table;
+mod tables;
 mod why;
 
 use askama::Template;
 use base64::Engine as _;
 
 use super::charts::{CHART_STYLE, ChartError};
-use super::extras::extras;
 use super::place::{MAX_NAME, Palette, Place, places};
 use super::text::line;
 use super::view::{View, view};
@@ -175,9 +175,7 @@ fn sections(
     if load.is_empty() {
         load = every(&|place| costs::rate_block(place, palette))?;
     }
-    load.extend(
-        inputs.iter().enumerate().filter_map(|(index, input)| extra_block(index, inputs.len(), input)),
-    );
+    load.extend(tables::table_blocks(inputs));
     let mut scaling = loads::scaling_blocks(inputs, palette)?;
     scaling.extend(every(&costs::cost_block)?);
     Ok(vec![
@@ -226,26 +224,6 @@ fn sections(
             nothing: "No cost was measured.",
         },
     ])
-}
-
-/// Capacities, stages of the load and knees, as the other formats for people have them.
-fn extra_block(index: usize, runs: usize, input: &Input<'_>) -> Option<Block> {
-    let extras = extras(input.run);
-    if extras.is_empty() {
-        return None;
-    }
-    let heading = if runs > 1 { format!("Run {}", index + 1) } else { String::new() };
-    let mut block = Block::of(format!("loads-{}", index + 1), heading, Vec::new());
-    for extra in extras {
-        let row = |row: Vec<String>| row.iter().map(|field| line(field, MAX_NAME)).collect();
-        block.grids.push(Grid {
-            title: extra.title.to_owned(),
-            header: extra.columns.into_iter().map(str::to_owned).collect(),
-            rows: extra.rows.into_iter().map(row).collect(),
-        });
-        block.notes.extend(extra.remarks.iter().map(|remark| line(remark, MAX_SENTENCE)));
-    }
-    Some(block)
 }
 
 /// A name that a stranger may have given.

@@ -37,7 +37,7 @@ impl Capacity {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(super) fn parse_objective(text: &str) -> Result<Gate, String> {
+    pub fn parse_objective(text: &str) -> Result<Gate, String> {
         let gate = parse_gate(text)?;
         let is_upper = matches!(gate.comparison, Comparison::AtMost | Comparison::Below);
         match gate.metric {

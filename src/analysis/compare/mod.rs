@@ -4,10 +4,10 @@
 //! of the candidate, made one after the other in an order decided by a coin, are a pair; from each pair
 //! and metric comes one number, the logarithm of the candidate's figure divided by the base's, turned so
 //! that positive is worse. [`Differences`] has the numbers of a metric and everything exact that follows
-//! from them; [`decide`] gives the verdicts over several metrics; [`plan_looks`] says when one may look;
+//! from them; [`decide()`] gives the verdicts over several metrics; [`plan_looks`] says when one may look;
 //! [`power`] says what can be found.
 //!
-//! [`judge`] puts them together for the figures of a check's rounds, and [`sentence`] says what came of it.
+//! [`judge()`] puts them together for the figures of a check's rounds, and [`sentence()`] says what came of it.
 //!
 //! Pure. It deliberately makes no rounds: that is `run`'s work.
 

@@ -137,6 +137,53 @@ fn values_of_metadata_are_sent_and_nowhere_kept() {
 }
 
 #[test]
+fn compression_packs_both_ways_is_recorded_and_is_refused_where_there_is_none() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path();
+    let method =
+        "[methods.m]\nparams = { a = { text = { value = \"AAAA\" } } }\nreturns = { echo = \"a\" }\n"
+            .replace("AAAA", &"a".repeat(10_000));
+    let backend = |name: &str, what: &str| {
+        format!("[backends.{name}-plain]\n{what}\n[backends.{name}]\n{what}\ncompression = \"gzip\"\n")
+    };
+    let backends = [
+        backend("xmlrpc", "protocol = \"xmlrpc\""),
+        backend("grpc", "protocol = \"grpc\""),
+        backend("grpc-tonic", "protocol = \"grpc-tonic\""),
+        backend("pair", "codec = \"json\"\ntransport = \"http2\""),
+    ];
+    std::fs::write(folder.join("gzip.toml"), format!("name = \"gzip\"\n{method}{}", backends.concat()))
+        .unwrap();
+    let args = ["run", "gzip.toml", "--rounds", "1", "--calls", "50", "--warmup", "5", "--format", "json"];
+    let run: Json = serde_json::from_str(&well(folder, &args)).unwrap();
+    for cell in run["cells"].as_array().unwrap() {
+        let name = cell["backend"].as_str().unwrap();
+        let gzip = !name.ends_with("-plain");
+        assert_eq!(cell["load"]["compression"] == "gzip", gzip, "{name}");
+        assert_eq!((&cell["calls"], &cell["wrong_answers"]), (&json!(50), &json!(0)), "{name}");
+        for way in ["request", "response"] {
+            let bytes = &cell["bytes_per_call"][way];
+            assert!(bytes["encoded"].as_f64().unwrap() > 10_000.0, "{name}: {bytes}");
+            assert_eq!(bytes["framed"].as_f64().unwrap() < 1_000.0, gzip, "{name} {way}: {bytes}");
+        }
+    }
+    for (what, words) in [
+        ("protocol = \"zerorpc\"", "zerorpc has no compression; protocols over HTTP have"),
+        ("codec = \"json\"\ntransport = \"tcp\"", "json/tcp has no compression"),
+    ] {
+        let text = format!("name = \"x\"\n[methods.m]\n[backends.b]\n{what}\ncompression = \"gzip\"\n");
+        std::fs::write(folder.join("no.toml"), text).unwrap();
+        let refused = said(folder, &["validate", "no.toml"]);
+        assert_eq!(refused.code, 2, "{}", refused.out);
+        assert!(refused.err.contains(words), "{}", refused.err);
+    }
+    let text = "name = \"x\"\n[methods.m]\n[backends.b]\nprotocol = \"grpc\"\ncompression = \"zstd\"\n";
+    std::fs::write(folder.join("no.toml"), text).unwrap();
+    let refused = said(folder, &["validate", "no.toml"]);
+    assert!(refused.code == 2 && refused.err.contains("5:1"), "{}", refused.err);
+}
+
+#[test]
 fn unix_sockets_of_our_own_servers() {
     let home = TempDir::new().unwrap();
     let folder = home.path();

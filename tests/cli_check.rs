@@ -194,6 +194,40 @@ fn a_candidate_that_dies_is_an_invalid_measurement() {
 }
 
 #[test]
+fn a_candidate_that_answers_nothing_is_an_invalid_measurement() {
+    let sandbox = Sandbox::new();
+    sandbox.write("plain.toml", scenario("", "closed = { concurrency = 1 }", ""));
+    sandbox.write("fails.toml", scenario("fail = { rate = 1.0 }", "closed = { concurrency = 1 }", ""));
+    let fails = served("fails.toml");
+    let arguments = [
+        "plain.toml",
+        "--base",
+        "binary",
+        "--candidate",
+        "binary",
+        "--candidate-command",
+        &fails,
+        "--round",
+        "60ms",
+    ];
+    check(&sandbox, &arguments)
+        .expect_code(3)
+        .says(&["the candidate (binary (candidate)): no call was answered"]);
+}
+
+#[test]
+fn an_interrupted_check_ends_at_once_and_leaves_nothing_running() {
+    let sandbox = Sandbox::new();
+    sandbox.write("plain.toml", scenario("", "closed = { concurrency = 1 }", ""));
+    let running =
+        sandbox.start(["check", "plain.toml", "--base", "binary", "--candidate", "grpc", "--round", "5s"]);
+    sandbox.wait_for_a_measuring_client();
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    running.end().expect_code(130);
+    sandbox.expect_nothing_running(support::PATIENCE);
+}
+
+#[test]
 fn what_cannot_be_checked_is_refused_before_anything_is_measured() {
     let sandbox = Sandbox::new();
     sandbox.write("plain.toml", scenario("", "closed = { concurrency = 1 }", ""));

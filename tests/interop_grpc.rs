@@ -19,7 +19,7 @@ use wirebench::codec::proto_file;
 use wirebench::host::{Serve, serve_in_process};
 use wirebench::protocol::{OneCall, Protocol, Reach, registry};
 use wirebench::rpc::{
-    Answer, CallError, ErrorClass, Fault, FaultKind, Field, Service, ServiceMethod, Type, Value,
+    Answer, CallError, Compression, ErrorClass, Fault, FaultKind, Field, Service, ServiceMethod, Type, Value,
 };
 use wirebench::transport::Wiring;
 
@@ -148,6 +148,18 @@ fn one_call(
 
 const LONG: Duration = Duration::from_secs(30);
 
+#[test]
+fn pythons_client_calls_our_servers_over_unix_sockets() {
+    let Some(python) = python() else { return };
+    let home = tempfile::TempDir::new().unwrap();
+    for (pair, protocol) in [(TO_OURS, "grpc"), (TO_TONIC, "grpc-tonic")] {
+        let path = home.path().join(protocol);
+        let path = path.to_str().unwrap();
+        let _server = Server::ours("grpc.toml", &["--protocol", protocol, "--listen", path]);
+        pair.script_proves(&python, "unix_client.py", &["grpc", path]);
+    }
+}
+
 fn our_client(pair: Pair, name: &str) {
     let Some(python) = python() else { return };
     let proto = Proto::printed();
@@ -214,6 +226,17 @@ fn our_client(pair: Pair, name: &str) {
         assert_eq!(answer.value.as_ref(), Some(&data[0]));
         let received = answer.traffic.received_bytes;
         assert!(received < 20_000, "{received} bytes: it was not compressed");
+    });
+    pair.proves("gzip asked for (compression): requests and replies are packed", || {
+        let reach = Reach { compression: Compression::Gzip, ..Reach::default() };
+        let (protocol, service) = (&protocol.clone().reaching(reach).unwrap(), &theirs());
+        let (target, data) = (&*server.address, [Value::Bytes(vec![7; 200_000])]);
+        let method = service.position("blob").unwrap();
+        let call = OneCall { protocol, service, target, method, arguments: &data, timeout: LONG };
+        let answer = call.make(&mut |_| {}).unwrap();
+        assert_eq!(answer.value.as_ref(), Some(&data[0]));
+        let traffic = answer.traffic;
+        assert!(traffic.sent_bytes < 20_000 && traffic.received_bytes < 20_000, "{traffic:?}");
     });
     pair.proves("deadlines: a call is given up in time and the connection lives on", || {
         let begun = Instant::now();

@@ -102,6 +102,14 @@ fn a_users_own_xml_rpc_server() {
     assert_eq!((fault.code, fault.err.trim()), (1, "fault 42: no luck"));
     let error: Json = serde_json::from_str(&fault.out).unwrap();
     assert_eq!((&error["error"]["code"], &error["error"]["message"]), (&json!(42), &json!("no luck")));
+    XMLRPC.proves("gzip asked for (compression): requests and replies are packed", || {
+        let long = format!("[\"{}\"]", "tea".repeat(20_000));
+        let args = ["call", &url, "order", &long, "--compression", "gzip", "--format", "json"];
+        let answer: Json = serde_json::from_str(&well(home.path(), &args)).unwrap();
+        assert_eq!(answer["answer"]["item"].as_str().map(str::len), Some(60_000));
+        let bytes = |way: &str| answer["bytes"][way]["framed"].as_u64().unwrap();
+        assert!(bytes("request") < 5_000 && bytes("response") < 5_000, "{}", answer["bytes"]);
+    });
     // The path of the URL is the one that is posted to.
     let elsewhere = format!("xmlrpc+http://{}/RPC2", server.address);
     let lost = said(home.path(), &["call", &elsewhere, "add", "[1, 2]"]);
@@ -123,6 +131,31 @@ fn a_users_own_zerorpc_server() {
     let refused = said(home.path(), &["call", &url, "add", "[1, 2]", "--metadata", "a=b"]);
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("zerorpc carries no metadata"), "{}", refused.err);
+}
+
+#[test]
+fn the_shipped_servers_in_python_started_by_hand() {
+    for (script, modules, scheme, streams) in [
+        ("xmlrpc_server.py", &["xmlrpc.server"][..], "xmlrpc+http", false),
+        ("zerorpc_server.py", &["zerorpc"], "zerorpc+tcp", true),
+        ("grpc_server.py", &["grpc", "grpc_reflection"], "grpc+http", true),
+    ] {
+        let Some(python) = python(modules) else { continue };
+        let server = Server::script(&python, &format!("../../scripts/peers/python/{script}"), &[]);
+        let url = format!("{scheme}://{}", server.address);
+        let home = TempDir::new().unwrap();
+        let folder = home.path();
+        let listed = well(folder, &["inspect", &url, "--scenario-out", "s.toml"]);
+        assert!(listed.contains("store(user: struct { id: int, name: text })"), "{listed}");
+        assert_eq!(listed.contains("stream of"), streams, "{listed}");
+        if streams {
+            // The only thing that the server does not tell, and a comment says so.
+            edit(&folder.join("s.toml"), &[("items = 1 ", "items = 100 ")]);
+        }
+        let cell = run(folder, "s.toml");
+        assert_eq!((&cell["wrong_answers"], &cell["errors"]), (&json!(0), &json!({})), "{script}");
+        assert_eq!(cell["methods"].as_object().unwrap().len(), if streams { 4 } else { 3 });
+    }
 }
 
 fn own_proto() -> &'static str {

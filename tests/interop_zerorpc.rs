@@ -44,6 +44,16 @@ fn pythons_client_calls_our_server() {
 }
 
 #[test]
+fn pythons_client_calls_our_server_over_a_unix_socket() {
+    let Some(python) = python() else { return };
+    let home = tempfile::TempDir::new().unwrap();
+    let path = home.path().join("s.sock");
+    let path = path.to_str().unwrap();
+    let _server = Server::ours("zerorpc.toml", &["--protocol", "zerorpc", "--listen", path]);
+    TO_OURS.script_proves(&python, "unix_client.py", &["zerorpc", path]);
+}
+
+#[test]
 #[ignore = "long: heartbeats in real time, a minute"]
 fn heartbeats_keep_pythons_slow_calls_alive() {
     let Some(python) = python() else { return };

@@ -86,7 +86,7 @@ fn wrong_answers(round: &RoundResult) -> Option<Reason> {
     Some(Reason {
         kind: ReasonKind::WrongAnswers,
         detail: format!(
-            "{} of {} answers were wrong{example}; the server must answer what the service file says",
+            "{} of {} answers were wrong{example}; the server must answer what the scenario says",
             count(round.wrong_answers),
             count(round.calls)
         ),

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::remote::{self, NO_ANSWER, Remote};
 use crate::codec::{ProtoMethod, ProtoSchema};
 use crate::protocol::{Asker, OneAnswer, OneCall, one_method, reflect};
-use crate::rpc::{CallError, Field, Service, Type, Value};
+use crate::rpc::{CallError, Compression, Field, Service, Type, Value};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// A header to send along (HTTP, gRPC); may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = remote::metadata)]
     metadata: Vec<(String, String)>,
+    /// Pack the request by gzip and ask for a packed answer (HTTP, gRPC)
+    #[arg(long, value_name = "NAME", default_value = "none", value_parser = ["none", "gzip"])]
+    compression: String,
     /// Take the method's types from this scenario
     #[arg(long, value_name = "SCENARIO")]
     scenario: Option<String>,
@@ -57,7 +60,8 @@ struct Target {
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let mut given: Vec<Json> =
         serde_json::from_str(&arguments.args).context("ARGS must be one JSON array, as '[1, \"two\"]'")?;
-    let remote = Remote::open(&arguments.url, &arguments.metadata, arguments.xmlrpc_i8)?;
+    let compression = Compression::from_name(&arguments.compression).unwrap_or_default();
+    let remote = Remote::open(&arguments.url, &arguments.metadata, compression, arguments.xmlrpc_i8)?;
     let target = match target(arguments, remote, &mut given)? {
         Ok(target) => target,
         Err((remote, error)) => return refused(arguments, &remote, &error),

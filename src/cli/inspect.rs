@@ -11,7 +11,7 @@ use serde_json::json;
 use super::remote::{self, NO_ANSWER, Remote};
 use crate::protocol::registry;
 use crate::protocol::{Asker, Offer, OfferedMethod};
-use crate::rpc::CallError;
+use crate::rpc::{CallError, Compression};
 use crate::scenario::{Skeleton, SkeletonMethod};
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
-    let remote = Remote::open(&arguments.url, &arguments.metadata, true)?;
+    let remote = Remote::open(&arguments.url, &arguments.metadata, Compression::None, true)?;
     let introspect = registry::introspection(&remote.protocol).with_context(|| {
         format!("a {} server cannot tell what it offers; write a scenario by hand", remote.protocol.label())
     })?;

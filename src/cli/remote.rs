@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::protocol::{Protocol, Reach, grpc_status_name, registry};
-use crate::rpc::Fault;
+use crate::rpc::{Compression, Fault};
 use crate::scenario::{ServerUrl, parse_duration_ns};
 use crate::transport;
 
@@ -21,7 +21,12 @@ pub(super) struct Remote {
 
 impl Remote {
     /// Reads a URL; connects to nothing.
-    pub(super) fn open(url: &str, metadata: &[(String, String)], xmlrpc_i8: bool) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        url: &str,
+        metadata: &[(String, String)],
+        compression: Compression,
+        xmlrpc_i8: bool,
+    ) -> anyhow::Result<Self> {
         let parsed = ServerUrl::parse(url).map_err(|why| {
             anyhow::anyhow!("{url:?} is not the address of a server: {why}, as grpc+http://127.0.0.1:50051")
         })?;
@@ -32,7 +37,7 @@ impl Remote {
         if let (Some(name), true) = (protocol.name, xmlrpc_i8) {
             protocol = registry::named(name, true)?;
         }
-        let reach = Reach { path: parsed.path, service: None, metadata: Arc::from(metadata) };
+        let reach = Reach { path: parsed.path, service: None, metadata: Arc::from(metadata), compression };
         let protocol = protocol.reaching(reach)?;
         Ok(Self { protocol, address: parsed.address })
     }

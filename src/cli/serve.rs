@@ -68,12 +68,26 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let log = records(arguments)?;
     let spec = Serve { protocol: protocol.clone(), service, wiring, spin: arguments.idle == Idle::Spin, log };
     let mut printed = Ok(());
+    if protocol.transport.trusts_peers() && !is_near(&arguments.listen) {
+        anstream::eprintln!(
+            "note: over {}, a peer that announces a huge message ends this process; listen where only \
+             friends can come",
+            protocol.transport.name()
+        );
+    }
     serve(&spec, &arguments.listen, |address| {
         let line = serde_json::json!({"listening": address, "protocol": protocol.label()});
         printed = super::print(format!("{line}\n").as_bytes());
     })?;
     printed?;
     Ok(0)
+}
+
+/// Whether only this machine can reach an address.
+fn is_near(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    address.starts_with('/') || host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 /// What is recorded of the calls, written when SIGTERM comes.
@@ -142,5 +156,20 @@ fn service(arguments: &Arguments) -> anyhow::Result<Service> {
         (None, Some(name)) if name == validator1::NAME => Ok(validator1::service()),
         (None, Some(name)) => Ok(super::find_scenario(name)?.service()),
         (None, None) => anyhow::bail!("serve needs a scenario"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_near;
+
+    #[test]
+    fn only_loopback_and_unix_sockets_are_near() {
+        for address in ["127.0.0.1:0", "127.1.2.3:80", "[::1]:80", "localhost:80", "/run/x.sock"] {
+            assert!(is_near(address), "{address}");
+        }
+        for address in ["0.0.0.0:80", "[::]:80", "192.168.1.1:80", "example.org:80"] {
+            assert!(!is_near(address), "{address}");
+        }
     }
 }

@@ -169,7 +169,9 @@ pub(super) fn settle(
             if items != call.stream.items && client.generator.expect(call.method) != Expect::Any =>
         {
             let found = call.stream.items;
-            results.tally.wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
+            results
+                .tally
+                .wrong(call.method, bytes, || (format!("{items} items (stream)"), format!("{found} items")));
             false
         }
         (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {
@@ -235,7 +237,9 @@ fn take_item(client: &Client, phase: &Phase, call: &mut Started, answered: &Answ
             (expected, format!("{found} as item {number}"))
         });
     } else {
-        tally.wrong_answer(call.method, || ("one answer".into(), "an item of a stream".into()));
+        tally.wrong_answer(call.method, || {
+            ("one answer (stream = { items = N } makes it a stream)".into(), "an item of a stream".into())
+        });
     }
 }
 

@@ -59,6 +59,20 @@ impl OfferedMethod {
             help: String::new(),
         }
     }
+
+    /// Takes the documentation. Where its first line is a signature as our own servers tell it, that
+    /// gives the types instead.
+    pub(super) fn document(&mut self, help: &str) {
+        let help = help.trim();
+        let (first, rest) = help.split_once('\n').unwrap_or((help, ""));
+        match Method::from_signature(first).filter(|(method, _)| *method.name == *self.name) {
+            Some((method, streams)) => {
+                (self.params, self.returns, self.streams) = (Some(method.params), method.returns, streams);
+                rest.trim().clone_into(&mut self.help);
+            }
+            None => help.clone_into(&mut self.help),
+        }
+    }
 }
 
 /// Asks the server at an address what it offers.

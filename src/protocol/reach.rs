@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Protocol, ProtocolError, Route};
 use crate::codec::ProtoSchema;
-use crate::rpc::Service;
+use crate::rpc::{Compression, Service};
 
 /// What one server wants beside its protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +16,13 @@ pub struct Reach {
     pub service: Option<String>,
     /// Headers that are sent with every call; gRPC calls them metadata.
     pub metadata: Arc<[(String, String)]>,
+    /// How requests are compressed, and replies asked to be.
+    pub compression: Compression,
 }
 
 impl Default for Reach {
     fn default() -> Self {
-        Self { path: None, service: None, metadata: Arc::from([]) }
+        Self { path: None, service: None, metadata: Arc::from([]), compression: Compression::None }
     }
 }
 
@@ -53,6 +55,12 @@ pub enum ReachError {
         /// The protocol.
         protocol: String,
     },
+    /// The transport compresses nothing.
+    #[error("{protocol} has no compression; protocols over HTTP have (xmlrpc, grpc)")]
+    Compression {
+        /// The protocol.
+        protocol: String,
+    },
     /// Not a header.
     #[error("metadata {name:?}: {why}")]
     Header {
@@ -66,6 +74,7 @@ pub enum ReachError {
 /// Headers that the transports write themselves, and the prefix that gRPC keeps for itself.
 const OWN_HEADERS: &[&str] = &[
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
     "host",
@@ -107,6 +116,9 @@ impl Protocol {
         }
         if !reach.metadata.is_empty() && !self.transport.carries_metadata() {
             return Err(ReachError::Metadata { protocol: protocol() });
+        }
+        if reach.compression != Compression::None && !self.transport.compresses() {
+            return Err(ReachError::Compression { protocol: protocol() });
         }
         reach.metadata.iter().try_for_each(|(name, value)| check_header(name, value))?;
         let path = reach.path.filter(|_| self.name == Some("xmlrpc"));
@@ -163,6 +175,18 @@ mod tests {
         assert!(matches!(reach("grpc", path("/api")), Err(ReachError::Path { .. })));
         assert!(matches!(reach("zerorpc", metadata("a", "b")), Err(ReachError::Metadata { .. })));
         assert!(reach("grpc", metadata("authorization", "Bearer x")).is_ok());
+        let gzip = || Reach { compression: Compression::Gzip, ..Reach::default() };
+        for (name, takes) in [
+            ("xmlrpc", true),
+            ("grpc", true),
+            ("grpc-tonic", true),
+            ("zerorpc", false),
+            ("binary-tcp", false),
+        ] {
+            assert_eq!(reach(name, gzip()).is_ok(), takes, "{name}");
+        }
+        let refused = reach("zerorpc", gzip()).unwrap_err();
+        assert!(refused.to_string().starts_with("zerorpc has no compression"), "{refused}");
         for (name, value) in [("Content-Type", "a"), ("grpc-timeout", "1S"), ("a b", "c"), ("a", "b\r\nc")] {
             assert!(
                 matches!(reach("xmlrpc", metadata(name, value)), Err(ReachError::Header { .. })),

@@ -6,7 +6,7 @@ use super::offer::Introspect;
 use super::reach::{Reach, ReachError};
 use super::{Context, Dispatcher, Envelope, Records, gap, grpc, reflection, xmlrpc, zerorpc};
 use crate::codec::{self, Codec, EncodeError, ProtoError, Unsupported};
-use crate::rpc::{Service, Value};
+use crate::rpc::{Compression, Service, Value};
 use crate::transport::{self, Handler, HandlerFactory, MAX_MESSAGE_BYTES, Transport, Wiring};
 
 /// A named protocol.
@@ -330,6 +330,7 @@ impl Protocol {
             local_handlers,
             request_streams: route.request_streams,
             timeout_ns: None,
+            gzip: self.reach.compression == Compression::Gzip,
             named_address: None,
         }))
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::stage::LoadStage;
-pub use crate::rpc::{Arrivals, ConnectionMode, Idle, Listen, Placement, ThinkTime};
+pub use crate::rpc::{Arrivals, Compression, ConnectionMode, Idle, Listen, Placement, ThinkTime};
 
 /// When calls become due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -117,6 +117,9 @@ pub struct LoadRecord {
     /// TCP or UNIX sockets; null where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<Listen>,
+    /// How messages were compressed; null where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// One call in so many left stamps for the stages; null where none did.
     #[serde(default)]
     pub stage_samples: Option<u64>,

@@ -99,3 +99,15 @@ named_choice! {
         Unix = "unix",
     }
 }
+
+named_choice! {
+    /// How messages are compressed on their way.
+    #[derive(Default)]
+    Compression {
+        /// Not at all.
+        #[default]
+        None = "none",
+        /// By gzip, requests and replies.
+        Gzip = "gzip",
+    }
+}

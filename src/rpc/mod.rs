@@ -10,13 +10,14 @@ mod plain_json;
 pub mod random;
 mod service;
 mod service_file;
+mod signature;
 mod think;
 mod types;
 pub mod validator1;
 mod value;
 
 pub(crate) use choice::named_choice;
-pub use choice::{Arrivals, ConnectionMode, Idle, Listen, Placement};
+pub use choice::{Arrivals, Compression, ConnectionMode, Idle, Listen, Placement};
 pub use error::{CallError, ErrorClass, Fault, FaultKind};
 pub use plain_json::PlainJsonError;
 pub use service::{Answer, Compute, Delay, Hold, How, Outcome, Service, ServiceMethod, Stall};

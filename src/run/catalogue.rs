@@ -71,7 +71,8 @@ pub fn protocol_of(backend: &Backend) -> Result<Protocol, ProtocolError> {
         Hosting::External(url) => url.path.clone(),
         Hosting::Subprocess | Hosting::InProcess => None,
     };
-    let reach = Reach { path, service: backend.service.clone(), metadata: backend.metadata.clone().into() };
+    let (service, metadata) = (backend.service.clone(), backend.metadata.clone().into());
+    let reach = Reach { path, service, metadata, compression: backend.compression };
     let protocol = kind_of(backend)?.reaching(reach).map_err(ProtocolError::Reach)?;
     let Some(proto) = &backend.proto else { return Ok(protocol) };
     let damaged = |reason: String| {

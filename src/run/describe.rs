@@ -2,7 +2,7 @@
 
 use crate::analysis::CellDescription;
 use crate::result::{LoadModel, LoadRecord, LoadStage, OURS, WriteBatch};
-use crate::rpc::Listen;
+use crate::rpc::{Compression, Listen};
 use crate::scenario::{self, Amount};
 
 use super::plan::Cell;
@@ -128,6 +128,7 @@ fn load(cell: &Cell) -> LoadRecord {
         warmup_ms: duration_ms(load.warmup),
         warmup_calls: calls(load.warmup),
         socket: socket(cell),
+        compression: Some(cell.backend.compression).filter(|compression| *compression != Compression::None),
         stage_samples: Some(u64::from(load.stage_samples)).filter(|every| *every > 0),
         wire_calls: Some(u64::from(load.wire_calls)).filter(|calls| *calls > 0),
         payload_bytes: cell.point.payload_bytes,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::rpc::Listen;
+pub use crate::rpc::{Compression, Listen};
 
 /// A server under test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Backend {
     pub metadata: Vec<(String, String)>,
     /// What one of our own servers listens on.
     pub listen: Listen,
+    /// How our client compresses requests, and asks the server to compress its replies.
+    pub compression: Compression,
 }
 
 /// The `.proto` of a user's service.

@@ -148,13 +148,13 @@ const CALLS_MARGIN: f64 = 1.15;
 const SHORTEST_ROUND_NS: f64 = 5e8;
 
 /// What is gated where a scenario does not say: in a closed loop the median of the service time (one
-/// call at a time) or the throughput (more), in an open one median and p99 of the response time; and the
+/// call at a time, or users who think) or the throughput (more), in an open one median and p99 of the response time; and the
 /// server's processor time per call. p99 only where rounds stay short.
 #[must_use]
 pub fn default_metrics(load: &Load) -> Vec<CheckMetric> {
     let time = |kind, figure| CheckMetric::Time { kind, figure };
     match load.model {
-        LoadModel::Closed { concurrency: 1 } => {
+        LoadModel::Closed { concurrency } if concurrency == 1 || load.think_time.is_some() => {
             vec![time(TimeKind::Service, Figure::P50), CheckMetric::Cpu]
         }
         LoadModel::Closed { .. } => vec![CheckMetric::Rate, CheckMetric::Cpu],

@@ -132,6 +132,13 @@ impl Encoding {
     }
 }
 
+/// Whether replies are packed: for clients that pack their own messages and say that they read gzip. What
+/// a client only could read is left as it is, because that is cheaper between machines that are near.
+pub(crate) fn answers_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get("grpc-accept-encoding").and_then(|value| value.to_str().ok());
+    matches!(Encoding::of(headers), Encoding::Gzip) && accepted.is_some_and(super::gzip::is_accepted)
+}
+
 /// The units of `grpc-timeout` in nanoseconds, the finest first.
 const TIMEOUT_UNITS: [(char, u64); 6] = [
     ('n', 1),

@@ -32,6 +32,16 @@ pub(crate) fn pack(body: &[u8]) -> Vec<u8> {
     writer.finish().unwrap_or_default()
 }
 
+/// Packs a body where that makes it smaller, and says whether it did.
+pub(crate) fn pack_in_place(body: &mut Vec<u8>) -> bool {
+    let packed = pack(body);
+    let is_smaller = packed.len() < body.len();
+    if is_smaller {
+        *body = packed;
+    }
+    is_smaller
+}
+
 /// Whether the value of an `Accept-Encoding` names gzip (RFC 9110 §12.5.3).
 pub(crate) fn is_accepted(value: &str) -> bool {
     value.split(',').any(|choice| {
@@ -83,6 +93,18 @@ mod tests {
         assert_eq!(out, body);
         unpack(&[pack(b"a"), pack(b"b")].concat(), 2, &mut out).unwrap();
         assert!(out.ends_with(b"xab"));
+    }
+
+    #[test]
+    fn a_body_that_does_not_get_smaller_stays_as_it_is() {
+        let mut small = b"ab".to_vec();
+        assert!(!pack_in_place(&mut small));
+        assert_eq!(small, b"ab");
+        let mut large = vec![b'x'; 1000];
+        assert!(pack_in_place(&mut large));
+        let mut out = Vec::new();
+        unpack(&large, 1000, &mut out).unwrap();
+        assert_eq!(out, vec![b'x'; 1000]);
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub struct Wiring {
     /// How long a call may take; told to the server with each call where the transport has a way
     /// (gRPC's deadlines). The client's own clock decides all the same. Client only.
     pub timeout_ns: Option<u64>,
+    /// Requests are packed by gzip where that makes them smaller, and packed replies asked for, by
+    /// transports that compress. A server packs its replies for clients that do so. Client only.
+    pub gzip: bool,
     /// The address that HTTP is told as the host, where it is not the one that is connected to: through
     /// a relay the bytes must be those of the server's own address. Client only.
     pub named_address: Option<String>,
@@ -144,6 +147,16 @@ pub trait Transport: Debug + Send + Sync {
 
     /// Whether it carries metadata ([`Outgoing::metadata`]): HTTP does, as headers.
     fn carries_metadata(&self) -> bool {
+        false
+    }
+
+    /// Whether it compresses messages ([`Wiring::gzip`]).
+    fn compresses(&self) -> bool {
+        false
+    }
+
+    /// Whether one peer can end a server of it by what it sends: for networks of friends only.
+    fn trusts_peers(&self) -> bool {
         false
     }
 

@@ -50,6 +50,7 @@ pub(super) fn wiring() -> Wiring {
         local_handlers: None,
         request_streams: Vec::new(),
         timeout_ns: None,
+        gzip: false,
         named_address: None,
     }
 }

@@ -22,7 +22,9 @@
 //!   30 each way. A libzmq peer's READY has an `Identity` of 13 bytes more, which is not counted.
 //! - **Huge frames.** A header that announces a huge length makes the crate reserve that much, which
 //!   can abort the process. `max_message_bytes` is checked after the message is complete: use this
-//!   transport among trusted peers.
+//!   transport among trusted peers; `serve` says so where others could come.
+//! - **PING.** The crate answers a ZMTP PING (libzmq's `ZMQ_HEARTBEAT_IVL`, off by default) by closing the
+//!   connection.
 //! - **Threads.** One socket, one handler, one thread: `server_threads` has no effect.
 
 mod backlog;
@@ -66,6 +68,10 @@ impl Transport for Zmq {
 
     fn max_in_flight(&self) -> usize {
         MAX_IN_FLIGHT
+    }
+
+    fn trusts_peers(&self) -> bool {
+        true
     }
 
     fn connect<'a>(

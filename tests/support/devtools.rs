@@ -251,7 +251,7 @@ impl Page<'_> {
             match event["method"].as_str().unwrap_or_default() {
                 "Runtime.exceptionThrown" => found.push(params["exceptionDetails"].to_string()),
                 "Runtime.consoleAPICalled" if params["type"] != "log" => {
-                    found.push(params["args"].to_string())
+                    found.push(params["args"].to_string());
                 }
                 "Log.entryAdded" => found.push(params["entry"].to_string()),
                 "Network.requestWillBeSent" if params["type"] != "Document" => {

@@ -1,4 +1,4 @@
-"""The service that every Python peer serves: read from the file named by WIREBENCH_SERVICE.
+"""The service that every Python peer serves: read from the file named by WIREBENCH_SERVICE, or an example.
 
 Knows no protocol. A peer tells how its library spells bytes and times, and gets for each method a
 function that checks the arguments' types and answers. Plain answers cost a tuple of checks and a
@@ -54,7 +54,7 @@ def arguments(description):
     """The options that every peer has."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True, help="0 takes any free one")
+    parser.add_argument("--port", type=int, default=0, help="default 0: any free one, which is printed")
     return parser
 
 
@@ -81,6 +81,13 @@ class Type:
         self.name = name
         self.item = Type(inner["of"]) if name == "list" else None
         self.fields = [(field, Type(of)) for field, of in inner] if name == "struct" else []
+
+    def __str__(self):
+        if self.item:
+            return "list of %s" % self.item
+        if self.name == "struct":
+            return "struct {%s }" % ",".join(" %s: %s" % field for field in self.fields)
+        return self.name
 
     def uses(self, name):
         """Whether the type or any type inside it has this name."""
@@ -242,11 +249,39 @@ class Method:
         self.delay = Delay(spec["service_time"]) if spec.get("service_time") else None
         self.fail_rate = spec.get("fail_rate") or 0.0
 
+    def signature(self):
+        """The method in one line, as Wirebench's own servers tell it and wirebench inspect reads it."""
+        params = ", ".join("%s: %s" % param for param in self.params)
+        stream = "stream of " if self.items is not None else ""
+        return "%s(%s) -> %s%s" % (self.name, params, stream, self.returns)
+
+
+# What is served where nobody says what: enough to try a client on.
+EXAMPLE = {
+    "service": "example",
+    "methods": {
+        "getObj": {"params": [], "returns": {"text": {}}, "answer": {"value": {"text": "lqz nb"}}},
+        "sendObj": {"params": [["data", {"text": {}}]], "returns": "nil", "answer": {"value": {"nil": None}}},
+        "store": {
+            "params": [["user", {"struct": [["id", {"int": {}}], ["name", {"text": {}}]]}]],
+            "returns": {"struct": [["id", {"int": {}}], ["name", {"text": {}}]]},
+            "answer": {"echo": "user"},
+        },
+        "feed": {
+            "params": [["word", {"text": {}}]],
+            "returns": {"text": {}},
+            "answer": {"echo": "word"},
+            "stream": {"items": 100},
+        },
+    },
+}
+
 
 class Service:
     """All methods, and the one counter of calls that service times are drawn by."""
 
     def __init__(self, spec):
+        self.is_example = spec is EXAMPLE
         self.name = spec["service"]
         self.methods = [Method(name, method) for name, method in spec["methods"].items()]
         self._random = Random.labelled(spec.get("seed") or 0, "service")
@@ -258,10 +293,12 @@ class Service:
 
     @classmethod
     def load(cls):
-        """The service that Wirebench wants served."""
+        """The service that Wirebench wants served; without it, the example."""
         path = os.environ.get("WIREBENCH_SERVICE")
         if not path:
-            fail("WIREBENCH_SERVICE names no service file", 2)
+            names = ", ".join(EXAMPLE["methods"])
+            print("WIREBENCH_SERVICE names no service file: serving %s" % names, file=sys.stderr, flush=True)
+            return cls(EXAMPLE)
         try:
             with open(path, encoding="utf-8") as file:
                 return cls(json.load(file))
@@ -269,7 +306,9 @@ class Service:
             return fail("cannot read the service file %s: %r" % (path, error), 2)
 
     def refuse(self, protocol, type_names=(), streams=False):
-        """Ends the peer where a method needs what the protocol cannot carry."""
+        """Ends the peer where a method needs what the protocol cannot carry; the example goes without it."""
+        if streams and self.is_example:
+            self.methods = [method for method in self.methods if method.items is None]
         for method in self.methods:
             if streams and method.items is not None:
                 fail("%s has no streams, method %s is one" % (protocol, method.name), 2)
@@ -327,4 +366,5 @@ class Service:
             return answer if echo is None else args[echo]
 
         call.__name__ = str(method.name)
+        call.__doc__ = method.signature()
         return call

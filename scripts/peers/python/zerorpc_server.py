@@ -28,6 +28,7 @@ def functor(served, method):
             yield item
 
     stream.__name__ = str(method.name)
+    stream.__doc__ = method.signature()
     return zerorpc.stream(stream)
 
 

@@ -65,6 +65,7 @@ pub(in crate::analysis) fn difference_of_load(one: &CellResult, other: &CellResu
         (a.connection_mode != b.connection_mode, "connection mode"),
         (a.idle != b.idle, "idling"),
         (a.socket != b.socket, "kind of socket"),
+        (a.compression != b.compression, "compression"),
         (a.payload_bytes != b.payload_bytes, "payload size"),
         ((one.hosting == "in-process") != (other.hosting == "in-process"), "hosting"),
         (a.server_threads.zip(b.server_threads).is_some_and(|(a, b)| a != b), "number of server threads"),

@@ -102,7 +102,11 @@ pub(super) fn differences(
     fast: usize,
     table: Option<&Table>,
 ) -> Vec<Difference> {
-    let paths = [slow, fast].map(|cell| path(cells, cell, table));
+    let mut paths = [slow, fast].map(|cell| path(cells, cell, table));
+    // Two servers of one protocol, neither of them ours: the way by ours would lead there and back.
+    if paths[0].ours.is_some() && paths[0].ours == paths[1].ours {
+        paths = [Path { ours: None, link: None }; 2];
+    }
     Metric::ALL
         .into_iter()
         .filter_map(|metric| difference(cells, [slow, fast], paths, table, metric))

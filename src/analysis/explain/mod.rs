@@ -202,7 +202,7 @@ fn explain_cells(cells: &[CellResult], one: usize, other: usize) -> Option<Expla
     let alike = !cautions.iter().any(|caution| matches!(caution, Caution::LoadsDiffer { .. }));
     let differences =
         if alike { chain::differences(cells, slow, fast, table.as_ref().ok()) } else { Vec::new() };
-    let lumped = |part: &Part| matches!(part.cause, Cause::Protocol { .. });
+    let lumped = |part: &Part| matches!(&part.cause, Cause::Protocol { what } if what.len() > 1);
     let not_split = differences.iter().flat_map(|one| &one.parts).any(lumped);
     Some(Explanation {
         point: slower.point.clone(),

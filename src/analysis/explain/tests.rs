@@ -113,6 +113,23 @@ fn two_servers_that_are_not_ours_are_compared_by_way_of_ours() {
 }
 
 #[test]
+fn two_servers_of_one_protocol_differ_in_their_implementation_alone() {
+    let mut run = run();
+    let mut other = run.cells[6].clone();
+    other.backend = "go-zerorpc".into();
+    for round in &mut other.rounds {
+        round.figures.service_ns.p50 = Some(25_500);
+        round.figures.methods.clear();
+    }
+    other.figures.service_ns.p50 = Some(25_500);
+    run.cells.push(other);
+    let found = only(&run, "python-zerorpc", "go-zerorpc");
+    let [part] = &time(&found).parts[..] else { panic!("{found:#?}") };
+    assert_eq!(part.cause, Cause::Protocol { what: vec!["implementation".into()] });
+    assert!(near(Some(part.amount.value), 190_000.0) && found.not_split.is_none());
+}
+
+#[test]
 fn what_must_be_read_with_care_is_said() {
     let mut run = run();
     run.cells[4].verdict = invalid();

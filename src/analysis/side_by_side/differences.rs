@@ -125,6 +125,7 @@ pub(super) fn load_differences(a: &CellResult, b: &CellResult) -> Result<Vec<Unl
     found.see("warm-up (ms)", &ours.warmup_ms, &theirs.warmup_ms);
     found.see("warm-up (calls)", &ours.warmup_calls, &theirs.warmup_calls);
     found.see("socket", &ours.socket, &theirs.socket);
+    found.see("compression", &ours.compression, &theirs.compression);
     found.see("protocol", &a.protocol, &b.protocol);
     found.see("codec", &a.codec, &b.codec);
     found.see("transport", &a.transport, &b.transport);

@@ -3,8 +3,8 @@
 use super::*;
 use crate::analysis::{CellDescription, Limits, cell_from_rounds};
 use crate::result::{
-    ConnectionMode, Environment, FirstCalls, LoadRecord, MethodResult, Placement, SCHEMA_VERSION,
-    ScenarioRecord, Status, Verdict, Versions,
+    ConnectionMode, FirstCalls, LoadRecord, MethodResult, Placement, ScenarioRecord, Status, Verdict,
+    Versions,
 };
 
 const SCENARIO: &str = "name = \"x\"\n[methods.m]\nreturns = \"int\"\n[backends.a]\nprotocol = \"grpc\"\n";
@@ -21,23 +21,13 @@ fn run(p50: u64) -> RunResult {
     let encoded = FirstCalls { calls: 10, request: 100, response: Some(200) };
     let method = MethodResult { encoded_bytes_first_calls: Some(encoded), ..MethodResult::default() };
     cell.figures.methods.insert("m".into(), method);
-    RunResult {
-        schema_version: SCHEMA_VERSION,
-        wirebench: Versions::default(),
-        started_at: String::new(),
-        seed: 1,
-        scenario: ScenarioRecord { name: "x".into(), text: SCENARIO.into(), ..ScenarioRecord::default() },
-        environment: Environment::default(),
-        verdict: Status::Valid,
-        interrupted: false,
-        capacity: Vec::new(),
-        skipped: Vec::new(),
-        gates: Vec::new(),
-        notes: Vec::new(),
-        selftest: None,
-        curves: Vec::new(),
-        cells: vec![cell],
-    }
+    // From JSON, as a stored run is read: what it does not have takes its default.
+    let run = serde_json::json!({
+        "schema_version": 1, "wirebench": Versions::default(), "started_at": "", "seed": 1,
+        "scenario": ScenarioRecord { name: "x".into(), text: SCENARIO.into(), ..ScenarioRecord::default() },
+        "environment": {}, "verdict": "valid", "cells": [cell],
+    });
+    serde_json::from_value(run).unwrap()
 }
 
 fn names(differences: &[Unlike]) -> Vec<&str> {

@@ -27,7 +27,7 @@ pub(crate) fn introspect(asker: &Asker<'_>) -> Result<Offer, CallError> {
             sign(&mut method, &signatures, &mut offer.notes);
         }
         if let Some(Value::Text(help)) = answered(asker.ask(METHOD_HELP, &[asked]))? {
-            method.help = help.trim().to_owned();
+            method.document(&help);
         }
         offer.methods.push(method);
     }

@@ -74,12 +74,7 @@ impl Server {
     /// The signature of a method; nothing for one that there is not, as Python does.
     fn help(&self, name: &str) -> String {
         let method = self.service.position(name).and_then(|position| self.service.methods.get(position));
-        let help = method.map(|method| {
-            let signature = &method.method;
-            let params: Vec<String> =
-                signature.params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-            format!("{}({}) -> {}", signature.name, params.join(", "), signature.returns)
-        });
+        let help = method.map(|method| method.method.signature(method.stream_items.is_some()));
         format!("<string>{}</string>", escaped(&help.unwrap_or_default()))
     }
 }

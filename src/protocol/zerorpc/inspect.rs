@@ -45,7 +45,7 @@ fn inspected(fields: &StructValue) -> Offer {
                     method.params = params(args.iter().filter_map(name));
                 }
                 if let Some(Value::Text(doc)) = get(about, "doc") {
-                    method.help = doc.trim().to_owned();
+                    method.document(doc);
                 }
             }
             method
@@ -97,11 +97,11 @@ fn listed(asker: &Asker<'_>) -> Result<Offer, CallError> {
             }
         }
         if let Some(Value::Text(help)) = answered(asker.ask("_zerorpc_help", &asked))? {
-            method.help = help.trim().to_owned();
+            method.document(&help);
         }
         offer.methods.push(method);
     }
-    if !tells_arguments {
+    if offer.methods.iter().any(|method| method.params.is_none()) {
         offer.notes.push("the server tells no parameters".into());
     }
     Ok(offer)

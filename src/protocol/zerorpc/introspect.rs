@@ -75,11 +75,7 @@ fn sorted(service: &Service) -> Vec<&ServiceMethod> {
 
 /// `store(user: struct { … }, blob: bytes) -> nil`.
 fn help(method: &ServiceMethod) -> String {
-    let signature = &method.method;
-    let params: Vec<String> =
-        signature.params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-    let stream = if method.stream_items.is_some() { "stream of " } else { "" };
-    format!("{}({}) -> {stream}{}", signature.name, params.join(", "), signature.returns)
+    method.method.signature(method.stream_items.is_some())
 }
 
 fn arguments<'a>(name: &str, mut args: &'a [u8], expected: u32) -> Result<&'a [u8], Fault> {

@@ -34,6 +34,9 @@ pub enum CheckError {
         /// The names of the points.
         points: String,
     },
+    /// A check has one load.
+    #[error("a check has one constant load, and the scenario's has stages: give --rate or --concurrency")]
+    Stages,
     /// The scenario cannot be run as it stands.
     #[error(transparent)]
     Plan(#[from] PlanError),

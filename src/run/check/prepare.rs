@@ -70,7 +70,16 @@ pub(super) fn prepare(
     let mut practice = Vec::new();
     for side in [0, 1] {
         let result = unscored(sides, side, &sides.plan.cells[side], &folder, interrupt, Extras::default())?;
-        practice.push((record(&sides.plan.cells[side], &result, &limits), result));
+        let record = record(&sides.plan.cells[side], &result, &limits);
+        if result.calls == 0 {
+            let reasons = record.verdict.reasons.iter().map(|reason| reason.detail.as_str());
+            return Err(CheckError::Practice {
+                side: super::sides::NAMES[side],
+                backend: sides.plan.cells[side].backend.name.clone(),
+                reason: format!("no call was answered: {}", reasons.collect::<Vec<_>>().join("; ")),
+            });
+        }
+        practice.push((record, result));
     }
     let pair_time = begun.elapsed();
     let mut notes = Vec::new();

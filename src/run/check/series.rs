@@ -251,7 +251,8 @@ impl<'a> Series<'a> {
     fn hopeless(&self, planned: usize) -> Option<String> {
         let dropped: Vec<&str> = self.pairs.iter().filter_map(|pair| pair.dropped.as_deref()).collect();
         let none_counts = self.counted.is_empty() && dropped.len() >= HOPELESS;
-        if !none_counts && self.pairs.len() < planned * MOST_MADE {
+        let too_many = self.pairs.len() >= planned * MOST_MADE && self.counted.len() < planned;
+        if !none_counts && !too_many {
             return None;
         }
         let last = dropped.last()?;

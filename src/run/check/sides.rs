@@ -70,6 +70,8 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
     choose_point(&mut scenario, options.point.as_deref())?;
     scenario.load.placement = scenario.load.placement.or(Some(Placement::Shared));
     scenario.gates.slo.clear();
+    // The more pairs, the better the spread is known.
+    scenario.gates.check.early_stop &= !options.calibrate;
     let metrics_are_given = !scenario.gates.check.metrics.is_empty();
     let metrics = if metrics_are_given {
         scenario.gates.check.metrics.clone()
@@ -83,6 +85,8 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
         scenario.load.warmup = Amount::DurationNs(ns.min(LONGEST_WARMUP_NS));
     }
     scenario.load.rounds = 1;
+    // Stamps inside the processes cost a little, and nothing is decided by them.
+    scenario.load.stage_samples = 0;
     let plan = Plan::new(scenario, &Choices::default())?;
     Ok(Sides { plan, metrics, metrics_are_given, backends, commands })
 }
@@ -96,6 +100,9 @@ fn find(scenario: &Scenario, flag: &'static str, name: &str) -> Result<Backend, 
 
 /// Makes one load point of a sweep the load.
 fn choose_point(scenario: &mut Scenario, wanted: Option<&str>) -> Result<(), CheckError> {
+    if !scenario.load.stages.is_empty() {
+        return Err(CheckError::Stages);
+    }
     let points = scenario.load_points();
     let chosen = match (wanted, &points[..]) {
         (None, [only]) => only,

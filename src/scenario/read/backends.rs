@@ -2,7 +2,7 @@
 
 use super::node::{Node, Read, Section};
 use super::words::{closest, join, quote};
-use crate::scenario::{Backend, BackendKind, Catalogue, Hosting, Listen, ProtoFiles, ServerUrl};
+use crate::scenario::{Backend, BackendKind, Catalogue, Compression, Hosting, Listen, ProtoFiles, ServerUrl};
 
 /// What a command may leave open.
 const PLACEHOLDERS: [&str; 3] = ["python", "host", "port"];
@@ -53,6 +53,10 @@ fn read_backend(node: &Node<'_>, catalogue: &dyn Catalogue) -> Read<Backend> {
             None => Vec::new(),
         },
         listen: read_listen(&section)?,
+        compression: match section.get("compression") {
+            Some(node) => Compression::from_name(node.choice()?).unwrap_or_default(),
+            None => Compression::default(),
+        },
     })
 }
 

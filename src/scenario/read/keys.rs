@@ -403,6 +403,11 @@ static BACKEND: Keys = table(
             Kind::Choice(crate::scenario::Listen::NAMES),
             "What one of our own servers listens on. Default \"tcp\"; \"unix\" is a socket in the file system.",
         ),
+        optional(
+            "compression",
+            Kind::Choice(crate::rpc::Compression::NAMES),
+            "Protocols over HTTP: \"gzip\" packs requests and asks for packed replies. Default \"none\".",
+        ),
         optional("xmlrpc_i8", Kind::Bool, "XML-RPC: integers beyond 32 bits as <i8>. Default false."),
         optional("server_threads", THREADS, "Replaces the load's server_threads."),
     ],

@@ -189,6 +189,7 @@ proto = "a.proto"
 proto_include = ["protos"]
 service = "shop.Orders"
 metadata = { authorization = "Bearer x" }
+compression = "gzip"
 "#,
     r#"
 name = "a sequence"

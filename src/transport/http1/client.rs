@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::response::Reader;
+use crate::transport::gzip;
 use crate::transport::socket::Socket;
 use crate::transport::{
     Connection, Delivery, Opening, Outgoing, StatusKind, Traffic, TransportError, Wiring, http_key,
@@ -32,6 +33,7 @@ pub(super) struct Client {
     /// How much of head and body is written.
     written: usize,
     in_flight: Option<u64>,
+    gzip: bool,
     /// Calls so far.
     submitted: u64,
     port: u16,
@@ -44,10 +46,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(stream: Socket, opening: Opening, target: &str, wiring: &Wiring) -> Self {
+        let accepted = if wiring.gzip { "Accept-Encoding: gzip\r\n" } else { "" };
         let host = wiring.authority(target);
         let constant = |path: &String| {
             format!(
-                "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wirebench\r\nContent-Type: {}\r\nContent-Length: ",
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wirebench\r\n{accepted}Content-Type: {}\r\nContent-Length: ",
                 wiring.media_type
             )
             .into_bytes()
@@ -62,6 +65,7 @@ impl Client {
             body: Vec::new(),
             written: 0,
             in_flight: None,
+            gzip: wiring.gzip,
             reader: Reader::new(wiring.max_message_bytes),
             traffic: Traffic::default(),
             write_error: None,
@@ -180,10 +184,14 @@ impl Connection for Client {
             let reason = format!("there is no path for method {}", outgoing.method);
             return Err(TransportError::Refused { reason });
         };
+        let is_packed = self.gzip && gzip::pack_in_place(outgoing.body);
         self.head.clear();
         self.head.extend_from_slice(head);
         // Writing to a Vec cannot fail.
         let _ = write!(self.head, "{}\r\n", outgoing.body.len());
+        if is_packed {
+            self.head.extend_from_slice(b"Content-Encoding: gzip\r\n");
+        }
         for (name, value) in outgoing.metadata.iter().filter(|header| is_header(header)) {
             let _ = write!(self.head, "{name}: {value}\r\n");
         }

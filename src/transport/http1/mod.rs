@@ -48,6 +48,10 @@ impl Transport for Http1 {
         true
     }
 
+    fn compresses(&self) -> bool {
+        true
+    }
+
     fn connect<'a>(
         &'a self,
         target: &'a str,

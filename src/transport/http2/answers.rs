@@ -49,6 +49,8 @@ pub(super) struct Call {
     pub(super) request: Option<Reading>,
     /// The body so far, where it has come in several pieces.
     pub(super) joined: Vec<u8>,
+    /// The client packs its messages and reads packed ones: replies are packed, too.
+    gzip: bool,
     reply: Reply,
     stream: h2::StreamId,
 }
@@ -135,8 +137,10 @@ impl Answers {
         let place = &mut self.places[index];
         place.generation = place.generation.wrapping_add(1);
         let joined = std::mem::take(&mut place.joined);
+        let gzip = grpc::answers_gzip(request.headers());
         let stream = respond.stream_id();
-        place.call = Some(Call { request: Some(request), joined, reply: Reply::Unanswered(respond), stream });
+        let reply = Reply::Unanswered(respond);
+        place.call = Some(Call { request: Some(request), joined, gzip, reply, stream });
         // Its first look reads what has come with the headers.
         place.waker.wake_by_ref();
     }
@@ -238,6 +242,9 @@ impl Replies for Answers {
         if let Reply::Unanswered(respond) = &mut call.reply {
             let mut response = Response::new(());
             *response.headers_mut() = self.headers.clone();
+            if call.gzip {
+                response.headers_mut().insert("grpc-encoding", HeaderValue::from_static("gzip"));
+            }
             match respond.send_response(response, false) {
                 Ok(stream) => call.reply = Reply::Begun(stream),
                 // The client has given up: its wake-up tells the handler.
@@ -245,7 +252,7 @@ impl Replies for Answers {
             }
         }
         if let Reply::Begun(stream) = &mut call.reply {
-            let _ = stream.send_data(self.buffers.frame(body, unsent), false);
+            let _ = stream.send_data(self.buffers.frame(body, call.gzip, unsent), false);
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Client {
     headers: HeaderMap,
     buffers: Buffers,
     unsent: Unsent,
+    gzip: bool,
     max_message_bytes: usize,
     calls: Vec<Place>,
     free: Vec<usize>,
@@ -101,6 +102,10 @@ impl Client {
             headers.insert("grpc-timeout", timeout);
         }
 
+        if wiring.gzip {
+            headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+            headers.insert("grpc-accept-encoding", HeaderValue::from_static(grpc::ACCEPTED_ENCODINGS));
+        }
         let counters = Arc::<Counters>::default();
         let port = stream.local_port();
         let begun_ns = now_ns();
@@ -128,6 +133,7 @@ impl Client {
             headers,
             buffers: Buffers::default(),
             unsent: Unsent::default(),
+            gzip: wiring.gzip,
             max_message_bytes: wiring.max_message_bytes,
             calls: Vec::new(),
             free: Vec::new(),
@@ -174,7 +180,8 @@ impl Client {
         let (response, mut stream) =
             self.requests.send_request(request, false).map_err(TransportError::reset)?;
         // h2 keeps what the peer's window has no room for and sends it as the window opens.
-        stream.send_data(self.buffers.frame(body, &self.unsent), true).map_err(TransportError::reset)?;
+        let framed = self.buffers.frame(body, self.gzip, &self.unsent);
+        stream.send_data(framed, true).map_err(TransportError::reset)?;
         self.key = Some(super::key_of(self.port, stream.stream_id()));
         self.occupy(Call { id, request: stream }, response);
         Ok(())

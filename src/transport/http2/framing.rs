@@ -40,11 +40,13 @@ impl Unsent {
 }
 
 impl Buffers {
-    /// Makes a body ready to be sent; leaves an empty buffer in its place. It counts until it is written.
-    pub(super) fn frame(&self, body: &mut Vec<u8>, unsent: &Unsent) -> Framed {
+    /// Makes a body ready to be sent, packed where that is wanted and makes it smaller; leaves an empty
+    /// buffer in its place. It counts until it is written.
+    pub(super) fn frame(&self, body: &mut Vec<u8>, gzip: bool, unsent: &Unsent) -> Framed {
+        let is_packed = gzip && gzip::pack_in_place(body);
         let free = self.0.free.borrow_mut().pop().unwrap_or_default();
         let body = std::mem::replace(body, free);
-        let mut prefix = [0; PREFIX_BYTES];
+        let mut prefix = [u8::from(is_packed), 0, 0, 0, 0];
         // A longer body cannot be told in four bytes; every limit is far below.
         prefix[1..].copy_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
         unsent.0.set(unsent.0.get() + body.len());
@@ -264,7 +266,7 @@ mod tests {
         let buffers = Buffers::default();
         let mut stream = Vec::new();
         for body in bodies {
-            let mut framed = buffers.frame(&mut body.to_vec(), &Unsent::default());
+            let mut framed = buffers.frame(&mut body.to_vec(), false, &Unsent::default());
             while framed.has_remaining() {
                 let chunk = framed.chunk().to_vec();
                 stream.extend_from_slice(&chunk);
@@ -317,7 +319,7 @@ mod tests {
     fn a_written_buffer_is_used_again_and_unsent_bytes_are_counted() {
         let (buffers, unsent) = (Buffers::default(), Unsent::default());
         let mut body = b"hello".to_vec();
-        let (address, framed) = (body.as_ptr(), buffers.frame(&mut body, &unsent));
+        let (address, framed) = (body.as_ptr(), buffers.frame(&mut body, false, &unsent));
         assert!(body.is_empty());
         assert_eq!(unsent.bytes(), 5);
         let mut slices = [IoSlice::new(&[]), IoSlice::new(&[])];
@@ -325,7 +327,7 @@ mod tests {
         drop(framed);
         assert_eq!(unsent.bytes(), 0);
         let mut next = Vec::new();
-        let _ = buffers.frame(&mut next, &unsent);
+        let _ = buffers.frame(&mut next, false, &unsent);
         assert_eq!(next.as_ptr(), address);
     }
 }

@@ -57,6 +57,10 @@ impl Transport for Http2 {
         true
     }
 
+    fn compresses(&self) -> bool {
+        true
+    }
+
     fn connect<'a>(
         &'a self,
         target: &'a str,

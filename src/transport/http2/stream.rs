@@ -80,6 +80,10 @@ impl Reply {
                         let reason = format!("the server answered with HTTP status {}", head.status);
                         return Poll::Ready(Err(TransportError::protocol(reason)));
                     }
+                    if let Some(page) = page_type(&head.headers) {
+                        let reason = format!("the server answered with {page}: it is no gRPC server");
+                        return Poll::Ready(Err(TransportError::protocol(reason)));
+                    }
                     self.stage = Stage::Reading(body, Encoding::of(&head.headers));
                 }
                 Stage::Reading(body, encoding) => match std::task::ready!(body.poll_data(cx)) {
@@ -107,6 +111,12 @@ impl Reply {
             }
         }
     }
+}
+
+/// The media type of a page for people, which is what other servers answer with.
+fn page_type(fields: &HeaderMap) -> Option<&str> {
+    let media_type = fields.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+    media_type.starts_with("text/").then_some(media_type)
 }
 
 /// The status in a reply's trailers, if it is there.

@@ -96,6 +96,14 @@ fn a_reply_that_breaks_the_rules_fails_its_call_only() {
             })
             .await,
         );
+        protocol(
+            call_against(|mut respond| {
+                let page = head(&[("content-type", "text/html; charset=utf-8")]);
+                let mut stream = respond.send_response(page, false).unwrap();
+                stream.send_data(Bytes::from_static(b"<html>"), true).unwrap();
+            })
+            .await,
+        );
         let huge = call_against(answer_with(b"\0\xff\xff\xff\xff", "0")).await;
         assert!(matches!(huge.failed, Some(TransportError::Refused { .. })), "{huge:?}");
         let reset = call_against(|mut respond| respond.send_reset(Reason::INTERNAL_ERROR)).await;

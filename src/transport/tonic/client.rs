@@ -103,10 +103,12 @@ impl Client {
             .await
             .map_err(failed)?;
         opening.handshake_ns = now_ns().saturating_sub(begun_ns);
+        let grpc = Grpc::new(channel)
+            .max_decoding_message_size(wiring.max_message_bytes)
+            .accept_compressed(CompressionEncoding::Gzip);
+        let grpc = if wiring.gzip { grpc.send_compressed(CompressionEncoding::Gzip) } else { grpc };
         Ok(Self {
-            grpc: Grpc::new(channel)
-                .max_decoding_message_size(wiring.max_message_bytes)
-                .accept_compressed(CompressionEncoding::Gzip),
+            grpc,
             paths,
             calls: FuturesUnordered::new(),
             handles: HashMap::new(),

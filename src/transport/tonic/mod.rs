@@ -40,6 +40,10 @@ impl Transport for Tonic {
         true
     }
 
+    fn compresses(&self) -> bool {
+        true
+    }
+
     fn connect<'a>(
         &'a self,
         target: &'a str,

@@ -91,13 +91,15 @@ impl Service<http::Request<Body>> for Methods {
         let Self { session, wiring } = self.clone();
         let key = session.next_key();
         Box::pin(async move {
+            let gzip = grpc::answers_gzip(request.headers());
             let path = request.uri().path();
             let timeout_ns = grpc::timeout_ns(request.headers());
             let deadline_ns = timeout_ns.map(|ns| now_ns().saturating_add(ns));
             let method = Method { session, path: path.into(), deadline_ns, key };
-            let mut grpc = Grpc::new(RawCodec)
+            let grpc = Grpc::new(RawCodec)
                 .max_decoding_message_size(wiring.max_message_bytes)
                 .accept_compressed(CompressionEncoding::Gzip);
+            let mut grpc = if gzip { grpc.send_compressed(CompressionEncoding::Gzip) } else { grpc };
             if wiring.request_streams.iter().any(|stream| stream == path) {
                 return Ok(grpc.streaming(method, request).await);
             }

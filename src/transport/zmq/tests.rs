@@ -24,6 +24,7 @@ fn wiring(id_frame: bool) -> Arc<Wiring> {
         local_handlers: None,
         request_streams: Vec::new(),
         timeout_ns: None,
+        gzip: false,
         named_address: None,
     })
 }

@@ -198,7 +198,7 @@ fn answer(goal: Goal, ranking: &Ranking, cells: &[CellResult], capacity: &[Capac
         } else if let (Goal::Throughput, Some(found)) = (goal, found) {
             match capacity_of(found) {
                 Some((value, interval)) => {
-                    contenders.push(Contender { cell: standing.cell, value, interval })
+                    contenders.push(Contender { cell: standing.cell, value, interval });
                 }
                 None => left_out.push((standing.cell, found.why.clone())),
             }

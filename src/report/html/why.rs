@@ -14,6 +14,9 @@ use crate::result::{CellResult, Quantiles, Stages};
 /// The colour of what no stamp divides.
 const UNSTAMPED: usize = 9;
 
+/// A stage in words, the colour of its part, and its mean in nanoseconds.
+type Stage = (&'static str, usize, Option<f64>);
+
 /// A stage in words, and the colour of its part.
 fn stage_in_words(name: &str) -> (&'static str, usize) {
     match name {
@@ -32,7 +35,7 @@ fn stage_in_words(name: &str) -> (&'static str, usize) {
 }
 
 /// The stages that any back end has, in the order of a call, with their means.
-fn stages(of: &Stages) -> Vec<(&'static str, usize, Option<f64>)> {
+fn stages(of: &Stages) -> Vec<Stage> {
     let told = |(name, quantiles): (&str, Option<&Quantiles>)| {
         let (words, colour) = stage_in_words(name);
         (words, colour, quantiles.and_then(|of| of.mean))
@@ -122,7 +125,7 @@ fn told(metric: Metric, estimate: &Estimate, signed: bool) -> String {
 }
 
 fn stages_chart(place: &Place<'_>) -> Result<Option<Chart>, ChartError> {
-    let staged: Vec<(&CellResult, Vec<(&'static str, usize, Option<f64>)>)> = place
+    let staged: Vec<(&CellResult, Vec<Stage>)> = place
         .cells()
         .filter_map(|(_, cell)| Some((cell, stages(cell.figures.stages_ns.as_ref()?))))
         .filter(|(_, stages)| stages.iter().any(|(_, _, mean)| mean.is_some()))

@@ -171,7 +171,7 @@ pub(super) fn settle(
             let found = call.stream.items;
             results
                 .tally
-                .wrong(call.method, bytes, || (format!("{items} items (stream)"), format!("{found} items")));
+                .wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
             false
         }
         (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use crate::protocol::{ClientStamps, SampleLog};
 
 /// A client thread keeps so many samples.
-const THREAD_SAMPLES: usize = 16_384;
+const THREAD_SAMPLES: usize = 4_096;
 
 /// A sampled call that was answered rightly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

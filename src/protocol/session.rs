@@ -50,7 +50,7 @@ pub struct Answered<'a> {
     pub is_item: bool,
     /// Bytes that the codec read.
     pub encoded_bytes: usize,
-    /// When the messages of this poll began to be delivered, before any was decoded ([`now_ns`]).
+    /// When the messages of this poll began to be delivered, before any was decoded ([`crate::clock::now_ns`]).
     pub received_ns: u64,
     /// Whether it was the first call of its connection.
     pub is_first: bool,

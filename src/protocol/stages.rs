@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// A server keeps so many samples: of warm-up and other clients too, hence more than a client.
-const SERVER_SAMPLES: usize = 65_536;
+const SERVER_SAMPLES: usize = 16_384;
 
 /// Whether one call in `every` is this one.
 ///

@@ -113,10 +113,11 @@ impl Reply {
     }
 }
 
-/// The media type of a page for people, which is what other servers answer with.
+/// The media type of a page for people, which is what other servers answer with. XML is what a pair of
+/// ours may carry.
 fn page_type(fields: &HeaderMap) -> Option<&str> {
     let media_type = fields.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
-    media_type.starts_with("text/").then_some(media_type)
+    ["text/html", "text/plain"].iter().any(|page| media_type.starts_with(page)).then_some(media_type)
 }
 
 /// The status in a reply's trailers, if it is there.

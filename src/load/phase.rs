@@ -169,9 +169,7 @@ pub(super) fn settle(
             if items != call.stream.items && client.generator.expect(call.method) != Expect::Any =>
         {
             let found = call.stream.items;
-            results
-                .tally
-                .wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
+            results.tally.wrong(call.method, bytes, || (format!("{items} items"), format!("{found} items")));
             false
         }
         (Ok(answer), None) if !is_expected(client, call.method, expected, answer) => {

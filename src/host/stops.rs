@@ -1,8 +1,8 @@
 //! Notices that a process stood still: that somebody stopped it (SIGSTOP, a debugger, a frozen
 //! container shows elsewhere).
 //!
-//! The kernel keeps no record of how long a process was stopped, so that its state is looked at every
-//! few milliseconds; what is shorter than that is not seen, and what is seen is known to that. The
+//! The kernel keeps no record of how long a process was stopped, so that its state is looked at
+//! twenty times a second; what is shorter than that is not seen, and what is seen is known to that. The
 //! looks cost a few microseconds each, on a thread of the lowest priority.
 
 use std::fs::File;
@@ -15,8 +15,9 @@ use std::time::Duration;
 use super::process_tree::descendants_at_a_glance;
 use crate::clock::now_ns;
 
-/// From one look to the next.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// From one look to the next. Stops that matter last longer; more looks would be seen in a tail of one
+/// call in a hundred.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The most processes of a server that are looked at: each look costs time.
 const MOST_PROCESSES: usize = 16;
 

@@ -222,7 +222,7 @@ pub struct RoundResult {
     pub mishap: Option<String>,
     /// The largest gap in the generator's own heartbeat.
     pub client_stopped_ns: Option<u64>,
-    /// The longest time in which the server was stopped, as far as looks every 10 ms tell.
+    /// The longest time in which the server was stopped, as far as twenty looks a second tell.
     pub server_stopped_ns: Option<u64>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,

@@ -104,7 +104,7 @@ pub(super) fn compare(
     (comparisons, checks)
 }
 
-/// A stop of 200 ms is looked for every 10 ms, by a thread that may itself be kept waiting.
+/// A stop of 200 ms is looked for twenty times a second, by a thread that may itself be kept waiting.
 fn stop_is_seen(measured: &Measured) -> Check {
     const LEAST_NS: u64 = 150_000_000;
     let seen_ns = measured.round.server_stopped_ns;

@@ -1,4 +1,4 @@
-//! Tables beside those of the load points: the stages of a load, and the knees of curves. Shared by
+//! Tables beside those of the load points: capacities, the stages of a load, and the knees of curves. Shared by
 //! the formats for people.
 
 use super::view::{NOTHING, nanoseconds};

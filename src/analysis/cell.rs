@@ -127,10 +127,9 @@ fn judge<'a>(round: &'a ReadRound<'a>, load: &LoadRecord, limits: &Limits) -> Ju
         intervals: &[],
         record: RoundRecord {
             order: round.order,
-            started_at: None,
             histograms: round.histograms.clone(),
             verdict: Verdict::of(vec![reason]),
-            figures: Figures::default(),
+            ..RoundRecord::default()
         },
     };
     let (result, intervals) = match &round.outcome {
@@ -154,6 +153,8 @@ fn judge<'a>(round: &'a ReadRound<'a>, load: &LoadRecord, limits: &Limits) -> Ju
         record: RoundRecord {
             order: round.order,
             started_at: Some(result.started_at.clone()).filter(|at| !at.is_empty()),
+            warmup_ns: result.warmup_ns,
+            usage: result.usage.clone(),
             histograms: round.histograms.clone(),
             verdict,
             figures,

@@ -362,11 +362,8 @@ mod tests {
             cell.rounds = rates
                 .into_iter()
                 .map(|rate| RoundRecord {
-                    order: 0,
-                    started_at: None,
-                    histograms: None,
-                    verdict: Verdict::default(),
                     figures: Figures { rate_per_s: Some(rate), ..Figures::default() },
+                    ..RoundRecord::default()
                 })
                 .collect();
         }

@@ -56,14 +56,12 @@ pub(crate) fn cells(made: &[Made<'_>], rounds: u64, noise: f64, seed: u64) -> Ve
     let cell = |(backend, protocol, codec, transport, cost): &Made<'_>| {
         let mut round = |(order, speed): (u64, &f64)| RoundRecord {
             order,
-            started_at: None,
-            histograms: None,
-            verdict: Verdict::default(),
             figures: figures(Cost {
                 service_ns: cost.service_ns * speed * (1.0 + noise * normal()),
                 cpu_us: cost.cpu_us * speed * (1.0 + noise * normal()),
                 ..*cost
             }),
+            ..RoundRecord::default()
         };
         CellResult {
             backend: (*backend).to_owned(),

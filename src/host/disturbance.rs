@@ -13,6 +13,10 @@ use crate::clock::now_ns;
 const STEAL_SHARE: f64 = 0.005;
 /// Other processes that used more than this many cores on average are worth a word.
 const OTHER_CORES: f64 = 0.1;
+/// A core of two that stands still for so much of the time delays one call in 500.
+const TAIL_STEAL_SHARE: f64 = 0.001;
+/// Threads of ours that waited for a core for so much of the time delayed as many calls or more.
+const TAIL_WAIT_SHARE: f64 = 0.01;
 /// Runnable processes that had to wait for a core for more than this part of the time.
 const PRESSURE_SHARE: f64 = 0.1;
 
@@ -36,6 +40,18 @@ pub struct Disturbance {
     pub other_cores: f64,
     /// The part of the time in which somebody waited for a core; `None` on kernels that do not say.
     pub pressure_share: Option<f64>,
+    /// For how much of the time our own threads were ready to run and had no core, added up; `None`
+    /// where that was not looked at.
+    pub own_wait_share: Option<f64>,
+}
+
+/// What we used ourselves between two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Own {
+    /// Processor time.
+    pub cpu_ns: u64,
+    /// How long our threads were ready to run and had no core; `None` where that was not looked at.
+    pub core_wait_ns: Option<u64>,
 }
 
 impl Snapshot {
@@ -58,13 +74,13 @@ impl Snapshot {
         })
     }
 
-    /// What happened until `later`, beside the `own_cpu_ns` that we used ourselves.
+    /// What happened until `later`, beside what we used ourselves.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
-    pub fn until(&self, later: &Self, own_cpu_ns: u64) -> Disturbance {
+    pub fn until(&self, later: &Self, own: Own) -> Disturbance {
         let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let elapsed_ns = later.at_ns.saturating_sub(self.at_ns);
-        let others_ns = later.busy_ns.saturating_sub(self.busy_ns).saturating_sub(own_cpu_ns);
+        let others_ns = later.busy_ns.saturating_sub(self.busy_ns).saturating_sub(own.cpu_ns);
         Disturbance {
             steal_share: share(
                 later.steal_ns.saturating_sub(self.steal_ns),
@@ -75,6 +91,7 @@ impl Snapshot {
                 .pressure_ns
                 .zip(later.pressure_ns)
                 .map(|(before, after)| share(after.saturating_sub(before), elapsed_ns)),
+            own_wait_share: own.core_wait_ns.map(|ns| share(ns, elapsed_ns)),
         }
     }
 }
@@ -84,6 +101,27 @@ impl Disturbance {
     #[must_use]
     pub fn is_notable(&self) -> bool {
         self.steal_share > STEAL_SHARE || self.other_cores > OTHER_CORES
+    }
+
+    /// Whether it is enough to move a 99th percentile, for which one call in a hundred is enough.
+    #[must_use]
+    pub fn moves_a_tail(&self) -> bool {
+        self.is_notable()
+            || self.steal_share > TAIL_STEAL_SHARE
+            || self.own_wait_share.is_some_and(|share| share > TAIL_WAIT_SHARE)
+    }
+
+    /// What was seen, in numbers, however little it is.
+    #[must_use]
+    pub fn in_numbers(&self) -> String {
+        let mut seen = vec![
+            format!("the hypervisor took {:.2} % of the processor time", self.steal_share * 100.0),
+            format!("other processes used {:.2} cores", self.other_cores),
+        ];
+        if let Some(share) = self.own_wait_share {
+            seen.push(format!("client and server waited for a core in {:.2} % of the time", share * 100.0));
+        }
+        seen.join(", ")
     }
 }
 
@@ -116,21 +154,44 @@ mod tests {
             all_ns: 2 * seconds * 1_000_000_000,
             pressure_ns: Some(seconds * 500_000_000),
         };
-        let seen = at(0, 0, 0).until(&at(10, 9, 1), 4_000_000_000);
-        assert_eq!(seen, Disturbance { steal_share: 0.05, other_cores: 0.5, pressure_share: Some(0.5) });
+        let own = Own { cpu_ns: 4_000_000_000, core_wait_ns: Some(50_000_000) };
+        let seen = at(0, 0, 0).until(&at(10, 9, 1), own);
+        let expected = Disturbance {
+            steal_share: 0.05,
+            other_cores: 0.5,
+            pressure_share: Some(0.5),
+            own_wait_share: Some(0.005),
+        };
+        assert_eq!(seen, expected);
         assert!(seen.is_notable());
         assert_eq!(
             seen.to_string(),
             "the hypervisor took 5.0 % of the processor time, other processes used 0.5 cores, somebody waited \
              for a core in 50 % of the time"
         );
+        assert_eq!(
+            seen.in_numbers(),
+            "the hypervisor took 5.00 % of the processor time, other processes used 0.50 cores, client and \
+             server waited for a core in 0.50 % of the time"
+        );
         assert_eq!(Disturbance::default().to_string(), "no disturbance was seen");
+    }
+
+    #[test]
+    fn little_is_enough_to_move_a_tail() {
+        let quiet = Disturbance { own_wait_share: Some(0.001), ..Disturbance::default() };
+        assert!(!quiet.moves_a_tail());
+        let stolen = Disturbance { steal_share: 0.002, ..quiet };
+        let waited = Disturbance { own_wait_share: Some(0.02), ..quiet };
+        for seen in [stolen, waited] {
+            assert!(seen.moves_a_tail() && !seen.is_notable(), "{seen:?}");
+        }
     }
 
     #[test]
     fn this_kernel_shows_its_counters() {
         let before = Snapshot::take().unwrap();
-        let seen = before.until(&Snapshot::take().unwrap(), 0);
+        let seen = before.until(&Snapshot::take().unwrap(), Own::default());
         assert!(seen.steal_share >= 0.0 && seen.other_cores >= 0.0);
     }
 }

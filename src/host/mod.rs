@@ -23,8 +23,10 @@ pub mod process_tree;
 pub mod resources;
 mod serve;
 pub mod server;
-pub mod stops;
+mod stops;
 pub mod supervisor;
+mod usage_course;
+pub mod watch;
 
 pub use child::{Child, ChildSpec, NoLine, own_binary, use_binary};
 pub use environment::environment;

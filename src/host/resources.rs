@@ -26,7 +26,7 @@ pub struct Usage {
     pub cpu_ns: u64,
     /// The highest resident memory of each living process, added up (`VmHWM`).
     pub rss_peak_bytes: u64,
-    /// Context switches of the living threads.
+    /// Context switches of the living threads, and how long they waited for a core.
     pub context_switches: Switches,
 }
 
@@ -35,15 +35,14 @@ impl Usage {
     /// although a process that ended in between takes its switches along.
     #[must_use]
     pub fn since(self, earlier: Usage) -> Usage {
+        let (later, before) = (self.context_switches, earlier.context_switches);
         Usage {
             cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
             rss_peak_bytes: self.rss_peak_bytes,
             context_switches: Switches {
-                voluntary: self.context_switches.voluntary.saturating_sub(earlier.context_switches.voluntary),
-                involuntary: self
-                    .context_switches
-                    .involuntary
-                    .saturating_sub(earlier.context_switches.involuntary),
+                voluntary: later.voluntary.saturating_sub(before.voluntary),
+                involuntary: later.involuntary.saturating_sub(before.involuntary),
+                core_wait_ns: later.core_wait_ns.saturating_sub(before.core_wait_ns),
             },
         }
     }
@@ -63,6 +62,7 @@ pub fn sample(pid: u32) -> io::Result<Usage> {
         usage.rss_peak_bytes += below.rss_peak_bytes;
         usage.context_switches.voluntary += below.context_switches.voluntary;
         usage.context_switches.involuntary += below.context_switches.involuntary;
+        usage.context_switches.core_wait_ns += below.context_switches.core_wait_ns;
     }
     Ok(usage)
 }
@@ -81,7 +81,8 @@ fn one_process(pid: i32) -> Option<Usage> {
     })
 }
 
-fn cpu_clock_ns(pid: i32) -> Option<u64> {
+/// The CPU clock of a process.
+pub(super) fn cpu_clock_ns(pid: i32) -> Option<u64> {
     let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
     u64::try_from(clock_gettime(clock).ok()?.num_nanoseconds()).ok()
 }
@@ -98,9 +99,13 @@ fn ticks_ns(ticks: u64) -> u64 {
 
 fn context_switches(process: &Process) -> Switches {
     let mut switches = Switches::default();
-    for status in process.tasks().into_iter().flatten().flatten().filter_map(|task| task.status().ok()) {
-        switches.voluntary += status.voluntary_ctxt_switches.unwrap_or(0);
-        switches.involuntary += status.nonvoluntary_ctxt_switches.unwrap_or(0);
+    for task in process.tasks().into_iter().flatten().flatten() {
+        if let Ok(status) = task.status() {
+            switches.voluntary += status.voluntary_ctxt_switches.unwrap_or(0);
+            switches.involuntary += status.nonvoluntary_ctxt_switches.unwrap_or(0);
+        }
+        // The second number of schedstat (proc(5), sched-stats).
+        switches.core_wait_ns += task.schedstat().map_or(0, |schedstat| schedstat.run_delay);
     }
     switches
 }

@@ -28,7 +28,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use self::connections::ConnectionTimes;
 use crate::clock::now_ns;
 use crate::protocol::{Protocol, ProtocolError};
-use crate::record::{Interval, IntervalSink, Tally};
+use crate::record::{Interval, IntervalLength, IntervalSink, Tally};
 use crate::result::{OpeningTotals, RoundResult, StageCounts, TrafficBytes, hlog};
 use crate::rpc::Service;
 use crate::scenario::{Generator, Links, Load};
@@ -63,6 +63,14 @@ pub struct Drive {
     pub payload_bytes: Arc<Vec<Vec<(u64, u64)>>>,
     /// Stamps of sampled calls; `None` for none.
     pub stages: Option<Arc<StageProbe>>,
+}
+
+impl Drive {
+    /// The intervals into which the round is cut.
+    #[must_use]
+    pub fn intervals(&self) -> IntervalLength {
+        IntervalLength::of_round(thread::known_length_ns(self))
+    }
 }
 
 /// Why a round could not be driven.
@@ -220,6 +228,7 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
         late: is_paced.then_some(0),
         spun_ns: is_paced.then_some(0),
         client_stopped_ns: Some(0),
+        warmup_ns: threads.iter().map(|thread| thread.warmup_ns).max(),
         ..RoundResult::default()
     };
     let names: Arc<[Arc<str>]> =

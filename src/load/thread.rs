@@ -41,6 +41,7 @@ pub(super) struct ThreadResult {
     pub(super) released: ReleaseCounts,
     pub(super) spun_ns: u64,
     pub(super) stopped_ns: u64,
+    pub(super) warmup_ns: u64,
     pub(super) gave_up: Option<String>,
     pub(super) load_stages: Vec<StageCounts>,
 }
@@ -119,8 +120,10 @@ async fn round(
     let mut openings = OpeningTotals::default();
     let links = open_links(&client, place.share(drive.links.connections), &mut openings).await;
 
+    let warmed_from_ns = now_ns();
     let warmup = Phase::new(drive, place, &names, None, None);
     let links = run_phase(drive, place, &client, &Rc::new(warmup), links).await?.links;
+    let warmup_ns = now_ns().saturating_sub(warmed_from_ns);
     switch(true);
 
     let stopped_ns = Rc::new(Cell::new(0));
@@ -128,8 +131,7 @@ async fn round(
     let streams = drive.service.methods.iter().any(|method| method.stream_items.is_some());
     let is_paced = matches!(drive.load.model, LoadModel::Open { .. }) || drive.load.thinks().is_some();
     let kinds = Kinds::of(is_paced, streams);
-    let length = IntervalLength::of_round(known_length_ns(drive));
-    let recorder = Recorder::new(names.len(), kinds, now_ns(), length, background);
+    let recorder = Recorder::new(names.len(), kinds, now_ns(), drive.intervals(), background);
     let watch = of_stages.map(|background| watch_stages(drive, Kinds::of(is_paced, false), background));
     let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder), watch));
     phase.results.borrow_mut().stages = drive.stages.as_ref().map(|probe| probe.thread_log());
@@ -155,7 +157,7 @@ async fn round(
     openings.merge(&finished.summary.openings);
     let connections = client.connections.take();
     let stopped_ns = stopped_ns.get();
-    Ok(ThreadResult { tally, openings, connections, stopped_ns, load_stages, ..finished.summary })
+    Ok(ThreadResult { tally, openings, connections, stopped_ns, warmup_ns, load_stages, ..finished.summary })
 }
 
 fn watch_stages(drive: &Drive, kinds: Kinds, background: Background) -> StageWatch {
@@ -167,7 +169,7 @@ fn watch_stages(drive: &Drive, kinds: Kinds, background: Background) -> StageWat
 
 /// The length of the measured interval, where it is known before.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn known_length_ns(drive: &Drive) -> Option<u64> {
+pub(super) fn known_length_ns(drive: &Drive) -> Option<u64> {
     match (drive.load.length, drive.load.model) {
         (Amount::DurationNs(ns), _) => Some(ns),
         (Amount::Calls(calls), LoadModel::Open { rate_per_s, .. }) => {
@@ -361,6 +363,7 @@ async fn run_phase(
         released,
         spun_ns: paced.spun_ns + phase.spun_ns.get(),
         stopped_ns: 0,
+        warmup_ns: 0,
         gave_up: results.gave_up.clone(),
         load_stages: Vec::new(),
     };

@@ -51,7 +51,8 @@ impl IntervalLength {
     }
 
     /// The length of the interval that begins when the round has lasted so long.
-    fn at(self, elapsed_ns: u64) -> u64 {
+    #[must_use]
+    pub fn at(self, elapsed_ns: u64) -> u64 {
         match self {
             Self::Fixed(length_ns) => length_ns,
             Self::Growing => within_bounds(elapsed_ns / INTERVALS),

@@ -1,10 +1,13 @@
 //! One row per cell with every figure, and one per round if asked for. RFC 4180, in base units.
 //!
-//! Methods that stream have a file of their own, a row per cell and method; it is there only where a
-//! method streams.
+//! Methods that stream, stages of a load, and the probes of a search for a capacity have files of their
+//! own, which are there only where the run has such.
 
 use super::{Format, Input, ReportError, ReportFile, one_file};
-use crate::result::{CellResult, Figures, LoadRecord, MessageBytes, MethodResult, Quantiles, Verdict};
+use crate::result::{
+    CapacityProbe, CapacityResult, CellResult, Figures, LoadRecord, MessageBytes, MethodResult, Quantiles,
+    StageResult, Verdict,
+};
 use crate::rpc::ErrorClass;
 
 pub(super) const FORMAT: Format = Format {
@@ -15,6 +18,8 @@ pub(super) const FORMAT: Format = Format {
 };
 
 const STREAMS_FILE: &str = "report-streams.csv";
+const STAGES_FILE: &str = "report-stages.csv";
+const CAPACITY_FILE: &str = "report-capacity.csv";
 
 /// A row as pairs of a column's name and its text, so that names and values cannot part.
 type Row = Vec<(String, String)>;
@@ -30,12 +35,22 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
         }
     }
     let mut files = one_file(FORMAT.file_name, table(&rows));
-    let cells = input.run.cells.iter();
-    let streams: Vec<Row> = cells
+    let cells = || input.run.cells.iter();
+    let streams: Vec<Row> = cells()
         .flat_map(|cell| cell.figures.methods.iter().filter_map(|(name, of)| stream_row(cell, name, of)))
         .collect();
-    if !streams.is_empty() {
-        files.push(ReportFile { name: STREAMS_FILE.to_owned(), bytes: table(&streams).into_bytes() });
+    let stages: Vec<Row> =
+        cells().flat_map(|cell| cell.figures.stages.iter().map(|stage| stage_row(cell, stage))).collect();
+    let probes: Vec<Row> = input
+        .run
+        .capacity
+        .iter()
+        .flat_map(|search| search.probes.iter().map(|probe| probe_row(search, probe)))
+        .collect();
+    for (name, rows) in [(STREAMS_FILE, streams), (STAGES_FILE, stages), (CAPACITY_FILE, probes)] {
+        if !rows.is_empty() {
+            files.push(ReportFile { name: name.to_owned(), bytes: table(&rows).into_bytes() });
+        }
     }
     Ok(files)
 }
@@ -65,6 +80,48 @@ fn stream_row(cell: &CellResult, name: &str, method: &MethodResult) -> Option<Ro
     add_quantiles(&mut add, "first_item", &first);
     add_quantiles(&mut add, "service", &method.service_ns);
     Some(row)
+}
+
+fn stage_row(cell: &CellResult, of: &StageResult) -> Row {
+    let mut row = Row::new();
+    let mut add = |name: &str, value: String| row.push((name.to_owned(), value));
+    add("backend", cell.backend.clone());
+    add("point", cell.point.clone());
+    add("stage", of.stage.label.clone());
+    add("begins_s", of.stage.begins_s.to_string());
+    add("lasts_s", of.stage.lasts_s.to_string());
+    add("from_per_s", field(of.stage.from_per_s));
+    add("to_per_s", field(of.stage.to_per_s));
+    add("concurrency", field(of.stage.concurrency));
+    add_verdict(&mut add, &of.verdict);
+    add("calls", field(of.calls));
+    for class in ErrorClass::ALL {
+        let failed = of.errors.get(&class).copied().unwrap_or(0);
+        add(&format!("errors_{}", class.name()), field(of.calls.map(|_| failed)));
+    }
+    add("offered_rate_per_s", field(of.offered_rate_per_s));
+    add("rate_per_s", field(of.rate_per_s));
+    add_quantiles(&mut add, "response", &of.response_ns);
+    add_quantiles(&mut add, "service", &of.service_ns);
+    add_quantiles(&mut add, "wait", &of.wait_ns);
+    add_quantiles(&mut add, "lag", &of.lag_ns);
+    row
+}
+
+fn probe_row(search: &CapacityResult, probe: &CapacityProbe) -> Row {
+    let mut row = Row::new();
+    let mut add = |name: &str, value: String| row.push((name.to_owned(), value));
+    add("backend", search.backend.clone());
+    add("point", search.point.clone());
+    add("order", probe.order.to_string());
+    add("rate_per_s", probe.rate_per_s.to_string());
+    add("achieved_per_s", field(probe.achieved_per_s));
+    add("p99_ns", field(probe.p99_ns));
+    add("ok", probe.ok.to_string());
+    add("why", probe.why.clone());
+    add("found_per_s", field(search.rate_per_s));
+    add("bound", word(search.bound));
+    row
 }
 
 pub(super) fn push_record<'a>(text: &mut String, fields: impl Iterator<Item = &'a str>) {
@@ -118,11 +175,15 @@ fn row(cell: &CellResult, round: Option<u64>, verdict: &Verdict, figures: &Figur
     add("hosting", cell.hosting.clone());
     add("implementation", field(cell.implementation.as_ref()));
     add_load(&mut add, &cell.load);
+    add_verdict(&mut add, verdict);
+    add_figures(&mut add, figures);
+    row
+}
+
+fn add_verdict(add: &mut impl FnMut(&str, String), verdict: &Verdict) {
     add("verdict", word(verdict.status));
     let kinds: Vec<&str> = verdict.reasons.iter().map(|reason| reason.kind.name()).collect();
     add("reasons", kinds.join(" "));
-    add_figures(&mut add, figures);
-    row
 }
 
 fn add_load(add: &mut impl FnMut(&str, String), load: &LoadRecord) {
@@ -166,6 +227,8 @@ fn add_figures(add: &mut impl FnMut(&str, String), figures: &Figures) {
     add("client_involuntary_switches", field(figures.context_switches.client.map(|of| of.involuntary)));
     add("server_voluntary_switches", field(figures.context_switches.server.map(|of| of.voluntary)));
     add("server_involuntary_switches", field(figures.context_switches.server.map(|of| of.involuntary)));
+    add("client_core_wait_ns", field(figures.context_switches.client.map(|of| of.core_wait_ns)));
+    add("server_core_wait_ns", field(figures.context_switches.server.map(|of| of.core_wait_ns)));
     add("connections_opened", field(figures.connections_opened));
     add_means(add, figures);
     add("late", field(figures.late));

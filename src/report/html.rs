@@ -3,7 +3,6 @@
 //! Sections stand in the order in which a team asks: what to take, whether to believe it, the figures,
 //! then why. A small script sorts, filters and links; the security policy lets no other run.
 
-mod answer;
 mod believe;
 mod costs;
 mod course;
@@ -19,6 +18,7 @@ mod why;
 use askama::Template;
 use base64::Engine as _;
 
+use super::answer;
 use super::charts::{CHART_STYLE, ChartError};
 use super::place::{MAX_NAME, Palette, Place, places};
 use super::text::line;

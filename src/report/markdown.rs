@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::answer::panels;
 use super::connections;
 use super::extras::{Extra, extras};
+use super::place::places;
 use super::text::{Limited, markdown};
 use super::view::{Figure, Group, Row, STREAM_COLUMNS, StreamRow, View, view};
 use super::{Format, Input, ReportError, ReportFile, one_file};
@@ -24,6 +26,7 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     for sentence in &view.headline {
         text.push(&format!("{}  \n", markdown(sentence, MAX_SENTENCE)));
     }
+    push_answers(&mut text, input);
     for group in &view.groups {
         push_group(&mut text, group, input.run);
     }
@@ -42,6 +45,50 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
         ));
     }
     Ok(one_file(FORMAT.file_name, text.finish()))
+}
+
+/// Which back end serves each goal best, and what stands against those that win.
+fn push_answers(text: &mut Limited, input: &Input<'_>) {
+    let places = places(std::slice::from_ref(input));
+    let panels = panels(&places);
+    let several = places.len() > 1;
+    let mut rows = Vec::new();
+    let mut catches: Vec<String> = Vec::new();
+    let mut further = 0;
+    for panel in &panels {
+        for card in panel.cards.iter().filter(|card| card.kind != "nobody") {
+            let mut row = vec![panel.name.to_owned()];
+            if several {
+                row.push(markdown(&card.place, MAX_NAME));
+            }
+            let take = markdown(&card.take, MAX_NAME);
+            row.push(if card.kind == "clear" { format!("**{take}**") } else { take });
+            row.extend([markdown(&card.why, MAX_SENTENCE), markdown(&card.runner_up, MAX_NAME)]);
+            rows.push(row);
+            for (name, of) in &card.catches {
+                let told = markdown(&format!("{name}: {}.", of.join("; ")), MAX_SENTENCE);
+                if !catches.contains(&told) {
+                    catches.push(told);
+                }
+            }
+        }
+        further += panel.more.len();
+    }
+    if rows.is_empty() {
+        return;
+    }
+    let load = if several { " load |" } else { "" };
+    let mark = if several { ":--|" } else { "" };
+    text.push(&format!("\n| goal |{load} take | by how much | then |\n|:--|{mark}:--|:--|:--|\n"));
+    for row in rows {
+        text.push(&format!("| {} |\n", row.join(" | ")));
+    }
+    if further > 0 {
+        text.push("\nFurther load points are in the HTML report.\n");
+    }
+    if !catches.is_empty() {
+        text.push(&format!("\nThe catch: {}\n", catches.join(" ")));
+    }
 }
 
 fn push_group(text: &mut Limited, group: &Group, run: &RunResult) {

@@ -7,6 +7,7 @@
 //!
 //! Adding a format is one file and one line in [`FORMATS`].
 
+mod answer;
 mod bencher;
 mod benchmark_bigger;
 mod benchmark_smaller;

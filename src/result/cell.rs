@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::figures::{BytesPerCall, Figures, Quantiles};
+use super::figures::{BytesPerCall, Figures, Quantiles, UsagePiece};
 use super::load::LoadRecord;
 use super::wire::{FirstCalls, WireCounts};
 use crate::rpc::ErrorClass;
@@ -152,12 +152,18 @@ pub struct MethodResult {
 }
 
 /// One round of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RoundRecord {
     /// Its position in the order in which the run's rounds were made.
     pub order: u64,
     /// When its measured interval began: RFC 3339, UTC; null where it never did.
     pub started_at: Option<String>,
+    /// How long the warm-up before it took; null where that is not known.
+    #[serde(default)]
+    pub warmup_ns: Option<u64>,
+    /// What client and server used, piece by piece; empty where it was not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsagePiece>,
     /// The file with its histograms, beside `run.json`.
     pub histograms: Option<String>,
     /// Whether it counts.

@@ -98,6 +98,23 @@ pub struct RssPeak {
     pub server: Option<u64>,
 }
 
+/// What both sides used in a part of a round: a second, or less of a short round.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UsagePiece {
+    /// Its begin, in seconds after the begin of the measured interval.
+    pub start_s: f64,
+    /// Its length in seconds.
+    pub length_s: f64,
+    /// How many cores the client process used on average, and in-process servers with it.
+    pub client_cores: Option<f64>,
+    /// How many cores the server used, with the processes below it that there were at the begin.
+    pub server_cores: Option<f64>,
+    /// The client's resident memory at its end.
+    pub client_rss_bytes: Option<u64>,
+    /// The server's resident memory at its end.
+    pub server_rss_bytes: Option<u64>,
+}
+
 /// How often a process gave up its core and how often it was taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Switches {
@@ -105,6 +122,9 @@ pub struct Switches {
     pub voluntary: u64,
     /// The core was given to another process.
     pub involuntary: u64,
+    /// How long its threads were ready to run and had no core, added up, in nanoseconds.
+    #[serde(default)]
+    pub core_wait_ns: u64,
 }
 
 /// Context switches on both sides in the measured interval.
@@ -271,8 +291,8 @@ pub struct Figures {
     pub backlog: Option<u64>,
     /// The longest time in which the client process did not run, in nanoseconds.
     pub client_stopped_ns: Option<u64>,
-    /// The longest time in which the server process was stopped, in nanoseconds, as far as looks every
-    /// 10 ms tell; null where its processes are not ours.
+    /// The longest time in which the server process was stopped, in nanoseconds, as far as twenty looks
+    /// a second tell; null where its processes are not ours.
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,

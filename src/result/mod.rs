@@ -34,7 +34,7 @@ pub use check::{
 pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{
     BytesPerCall, ConnectionCost, ContextSwitches, CpuPerCall, Figures, MessageBytes, OpeningTime,
-    QuantileIntervals, Quantiles, RssPeak, Stages, StagesCheck, Switches,
+    QuantileIntervals, Quantiles, RssPeak, Stages, StagesCheck, Switches, UsagePiece,
 };
 pub use histograms::{CellHistograms, Histograms};
 pub use hlog::Kind;

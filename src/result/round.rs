@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cell::ErrorExample;
-use super::figures::{ContextSwitches, RssPeak};
+use super::figures::{ContextSwitches, RssPeak, UsagePiece};
 use super::wire::WirePass;
 use crate::rpc::ErrorClass;
 
@@ -173,6 +173,8 @@ pub struct RoundResult {
     pub elapsed_ns: u64,
     /// The length of the measured interval: from the first due time until the last one could be.
     pub interval_ns: u64,
+    /// How long the warm-up before it took.
+    pub warmup_ns: Option<u64>,
     /// Calls that became due in the measured interval.
     pub offered_calls: u64,
     /// Calls that were answered, rightly or wrongly.
@@ -224,6 +226,9 @@ pub struct RoundResult {
     pub client_stopped_ns: Option<u64>,
     /// The longest time in which the server was stopped, as far as twenty looks a second tell.
     pub server_stopped_ns: Option<u64>,
+    /// What client and server used, piece by piece.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsagePiece>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,
     /// The stages of the load, in order; empty where it has none.

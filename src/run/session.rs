@@ -15,7 +15,7 @@ use super::plan::{Cell, Plan};
 use super::round::{Extras, FinishedRound, RoundError, run_round_with};
 use crate::analysis::{Limits, RoundInput, cell_from_rounds, evaluate_gates};
 use crate::host;
-use crate::host::disturbance::Snapshot;
+use crate::host::disturbance::{Own, Snapshot};
 use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
     Status, Store, StoreError, Versions, rfc3339_ms,
@@ -189,7 +189,8 @@ fn lost(dir: &Path) -> impl FnOnce(StoreError) -> RunError {
 /// What others did on the machine while the rounds ran, where it is worth a word.
 pub(super) fn disturbed((before, own_before_ns): (Option<Snapshot>, u64)) -> Option<String> {
     let own_ns = processor_time_ns().saturating_sub(own_before_ns);
-    let seen = before?.until(&Snapshot::take()?, own_ns);
+    let own = Own { cpu_ns: own_ns, core_wait_ns: None };
+    let seen = before?.until(&Snapshot::take()?, own);
     seen.is_notable().then(|| format!("while the rounds ran, {seen}"))
 }
 

@@ -11,7 +11,7 @@ use super::catalogue::protocol_of;
 use super::probe::StageOrders;
 use super::wire::Pass;
 use crate::host::resources::{self, Usage};
-use crate::host::stops::StopWatch;
+use crate::host::watch::Watch;
 use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer, Pacing, StageProbe, StampedCall};
 use crate::protocol::{ProtocolError, Records, ServerStamps, StampLog, to_bytes};
@@ -136,15 +136,17 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         payload_bytes,
         stages: spec.stages.as_ref().map(|orders| Arc::new(StageProbe::new(orders.every))),
     };
-    let watch = Watch {
+    let counters = Counters {
         server_pid: spec.server_pid,
-        seen: Mutex::new(Seen::default()),
-        stops: spec.server_pid.and_then(StopWatch::start),
+        ends: Mutex::new(Ends::default()),
+        // Without it there is no course, and no stop is seen; both are null.
+        watch: Watch::start(spec.server_pid, drive.intervals()).ok(),
     };
-    let mut round = load::drive(&drive, &watch)?;
-    round.server_stopped_ns = watch.stops.and_then(StopWatch::longest_ns);
-    let seen = watch.seen.into_inner().unwrap_or_default();
-    seen.fill(&mut round);
+    let mut round = load::drive(&drive, &counters)?;
+    let seen = counters.watch.map(Watch::end).unwrap_or_default();
+    round.server_stopped_ns = seen.server_stopped_ns;
+    round.usage = seen.course;
+    counters.ends.into_inner().unwrap_or_default().fill(&mut round);
     if let (Some(orders), Some(probe), Some(log)) = (&spec.stages, &drive.stages, stamp_log) {
         let calls = probe.calls.lock().map(|mut calls| std::mem::take(&mut *calls)).unwrap_or_default();
         leave(&orders.client_file, &to_bytes(calls.into_iter().map(StampedCall::to_words)))?;
@@ -160,42 +162,42 @@ fn leave(path: &Path, bytes: &[u8]) -> Result<(), ClientError> {
 }
 
 /// Reads the counters of both processes at the ends of the measured interval.
-struct Watch {
+struct Counters {
     server_pid: Option<u32>,
-    seen: Mutex<Seen>,
-    /// Whether somebody stops the server.
-    stops: Option<StopWatch>,
+    ends: Mutex<Ends>,
+    /// What happens between the ends.
+    watch: Option<Watch>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Ends {
     client: [Option<Usage>; 2],
     server: [Option<Usage>; 2],
 }
 
-impl Watch {
+impl Counters {
     fn look(&self, end: usize) {
-        if let Ok(mut seen) = self.seen.lock() {
+        if let Ok(mut ends) = self.ends.lock() {
             // Unreadable counters are null in the result.
-            seen.client[end] = resources::sample(std::process::id()).ok();
-            seen.server[end] = self.server_pid.and_then(|pid| resources::sample(pid).ok());
+            ends.client[end] = resources::sample(std::process::id()).ok();
+            ends.server[end] = self.server_pid.and_then(|pid| resources::sample(pid).ok());
         }
     }
 }
 
-impl Observer for Watch {
+impl Observer for Counters {
     fn begins(&self) {
         self.look(0);
-        self.stops.iter().for_each(StopWatch::begin);
+        self.watch.iter().for_each(Watch::begin);
     }
 
     fn ends(&self) {
-        self.stops.iter().for_each(StopWatch::pause);
+        self.watch.iter().for_each(Watch::pause);
         self.look(1);
     }
 }
 
-impl Seen {
+impl Ends {
     fn fill(&self, round: &mut RoundResult) {
         let used = |ends: &[Option<Usage>; 2]| match ends {
             [Some(begin), Some(end)] => Some(end.since(*begin)),

@@ -279,7 +279,8 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
         Ok(round(&Script {
             change: |round| {
                 round.framed.request = Some(4_000 * 30);
-                round.context_switches.client = Some(Switches { voluntary: 5, involuntary: 1 });
+                round.context_switches.client =
+                    Some(Switches { voluntary: 5, involuntary: 1, core_wait_ns: 100 });
                 round.rss_peak_bytes.server = Some(1 << 20);
             },
             ..QUIET
@@ -294,7 +295,10 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
     assert_eq!(figures.bytes_per_call.response.wire, None);
     assert_eq!(figures.cpu_us_per_call.server, Some(100.0));
     assert_eq!(figures.cpu_us_per_call.client, None);
-    assert_eq!(figures.context_switches.client, Some(Switches { voluntary: 10, involuntary: 2 }));
+    assert_eq!(
+        figures.context_switches.client,
+        Some(Switches { voluntary: 10, involuntary: 2, core_wait_ns: 200 })
+    );
     assert_eq!(figures.rss_peak_bytes.server, Some(1 << 20));
     assert_eq!(figures.methods["echo"].bytes_per_call.response.encoded, Some(20.0));
 }

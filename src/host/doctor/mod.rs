@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::probes::Times;
-use super::disturbance::{Disturbance, Snapshot};
+use super::disturbance::{Disturbance, Own, Snapshot};
 use super::placement;
 use crate::result::Environment;
 
@@ -79,7 +79,8 @@ pub fn examine() -> Vec<Finding> {
 fn gather() -> Facts {
     let before = Snapshot::take();
     std::thread::sleep(WATCH);
-    let disturbance = before.zip(Snapshot::take()).map(|(before, after)| before.until(&after, 0));
+    let disturbance =
+        before.zip(Snapshot::take()).map(|(before, after)| before.until(&after, Own::default()));
     let cpus: Vec<usize> =
         placement::allowed_cpus().unwrap_or_default().iter().map(|cpu| cpu.number).collect();
     let first = cpus.first().copied();

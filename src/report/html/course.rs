@@ -6,7 +6,9 @@ use crate::report::charts::{Axis, ChartError, Frame, Plot, PlotLine, Shade, Unit
 use crate::report::place::{MAX_NAME, Palette, Place, fastest, judged, short, with_verdict};
 use crate::report::text::line;
 use crate::report::view::NOTHING;
-use crate::result::{CellHistograms, CellResult, CpuPerCall, Figures, RoundSeries, RssPeak, Second};
+use crate::result::{
+    CellHistograms, CellResult, CpuPerCall, Figures, RoundRecord, RoundSeries, RssPeak, Second, UsagePiece,
+};
 
 /// Back ends whose course is drawn at a load point.
 const MAX_COURSES: usize = 12;
@@ -87,15 +89,13 @@ impl<'a> Course<'a> {
             seconds.iter().map(|second| second.start_s + second.length_s).fold(0.0, f64::max)
         };
         let longest = self.rounds.iter().map(|(_, seconds)| length(seconds)).fold(0.0, f64::max);
-        let warm_up = match self.cell.load.warmup_ms {
-            // A long warm-up would leave no room for what was measured.
-            Some(ms) => (ms as f64 / 1e3).clamp(longest * 0.04, longest * 0.3),
-            None => longest * 0.08,
-        };
         let mut at = 0.0;
         self.rounds
             .iter()
-            .map(|(_, seconds)| {
+            .map(|(round, seconds)| {
+                let took_ns = self.record(round).and_then(|record| record.warmup_ns);
+                // A long warm-up would leave no room for what was measured; none at all would not be seen.
+                let warm_up = took_ns.map_or(0.0, |ns| ns as f64 / 1e9).clamp(longest * 0.02, longest * 0.5);
                 let span = Span { warm_up: at, begin: at + warm_up, end: at + warm_up + length(seconds) };
                 at = span.end;
                 span
@@ -147,17 +147,22 @@ impl<'a> Course<'a> {
         let all: Vec<f64> = heights(&p50).into_iter().chain(heights(&p99)).collect();
         let y = Axis::logarithmic(all, Unit::Time, 5, "p50, p99");
         charts.extend(one(vec![(0, p50), (1, p99)], y, "latency", "Median and 99th percentile")?);
-        let cores = |of: fn(&CpuPerCall) -> Option<f64>| {
-            self.per_round(&spans, |figures| Some(of(&figures.cpu_us_per_call)? * figures.rate_per_s? / 1e6))
+        let cores = |piece: fn(&UsagePiece) -> Option<f64>, of: fn(&CpuPerCall) -> Option<f64>| {
+            self.used(&spans, piece, |figures| {
+                Some(of(&figures.cpu_us_per_call)? * figures.rate_per_s? / 1e6)
+            })
         };
-        let (client, server) = (cores(|of| of.client), cores(|of| of.server));
+        let client = cores(|piece| piece.client_cores, |of| of.client);
+        let server = cores(|piece| piece.server_cores, |of| of.server);
         let all: Vec<f64> = heights(&client).into_iter().chain(heights(&server)).collect();
         let y = Axis::from_zero(all, Unit::Plain, 3, "cores busy");
         charts.extend(one(vec![(0, client), (1, server)], y, "cpu", "Processor time of client and server")?);
-        let memory = |of: fn(&RssPeak) -> Option<u64>| {
-            self.per_round(&spans, |figures| of(&figures.rss_peak_bytes).map(|bytes| bytes as f64))
+        let memory = |piece: fn(&UsagePiece) -> Option<u64>, of: fn(&RssPeak) -> Option<u64>| {
+            let bytes = |figures: &Figures| of(&figures.rss_peak_bytes).map(|bytes| bytes as f64);
+            self.used(&spans, |used| piece(used).map(|bytes| bytes as f64), bytes)
         };
-        let (client, server) = (memory(|of| of.client), memory(|of| of.server));
+        let client = memory(|piece| piece.client_rss_bytes, |of| of.client);
+        let server = memory(|piece| piece.server_rss_bytes, |of| of.server);
         let all: Vec<f64> = heights(&client).into_iter().chain(heights(&server)).collect();
         let y = Axis::from_zero(all, Unit::Bytes, 3, "memory");
         charts.extend(one(vec![(0, client), (1, server)], y, "memory", "Memory of client and server")?);
@@ -184,13 +189,32 @@ impl<'a> Course<'a> {
         pieces
     }
 
-    /// A step per round.
-    fn per_round(&self, spans: &[Span], value: impl Fn(&Figures) -> Option<f64>) -> Vec<Piece> {
+    /// A step per piece of a round's usage; one for the whole round where there are no pieces, as in runs
+    /// of older versions.
+    fn used(
+        &self,
+        spans: &[Span],
+        piece: impl Fn(&UsagePiece) -> Option<f64>,
+        whole: impl Fn(&Figures) -> Option<f64>,
+    ) -> Vec<Piece> {
         let of = |((round, _), span): (&(&RoundSeries, &[Second]), &Span)| {
-            let y = value(&self.cell.rounds.get(round.round)?.figures)?;
-            Some(vec![(span.begin, y), (span.end, y)])
+            let record = self.record(round)?;
+            if record.usage.is_empty() {
+                let y = whole(&record.figures)?;
+                return Some(vec![(span.begin, y), (span.end, y)]);
+            }
+            let step = |used: &UsagePiece| {
+                let from = span.begin + used.start_s;
+                let y = piece(used)?;
+                Some([(from, y), ((from + used.length_s).min(span.end), y)])
+            };
+            Some(record.usage.iter().filter_map(step).flatten().filter(|(x, _)| *x <= span.end).collect())
         };
-        self.rounds.iter().zip(spans).filter_map(of).collect()
+        self.rounds.iter().zip(spans).filter_map(of).filter(|piece: &Piece| !piece.is_empty()).collect()
+    }
+
+    fn record(&self, round: &RoundSeries) -> Option<&RoundRecord> {
+        self.cell.rounds.get(round.round)
     }
 
     fn shades(&self, spans: &[Span]) -> Vec<Shade> {

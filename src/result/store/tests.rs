@@ -51,13 +51,7 @@ fn run(rounds: Vec<RoundRecord>) -> RunResult {
 }
 
 fn record(histograms: &str) -> RoundRecord {
-    RoundRecord {
-        order: 0,
-        started_at: None,
-        histograms: Some(histograms.into()),
-        verdict: Verdict::default(),
-        figures: Figures::default(),
-    }
+    RoundRecord { histograms: Some(histograms.into()), ..RoundRecord::default() }
 }
 
 fn key(backend: &str, point: &str) -> CellKey {

@@ -53,7 +53,12 @@ pub(super) fn text(selftest: &Selftest) -> String {
             line(&format!("  {} {}: {}", mark(check.passed), check.what, check.found));
         }
         if !outcome.passed {
-            line(&format!("  while it ran, {}", outcome.disturbance));
+            let enough = if outcome.disturbed {
+                "that is enough to move a tail"
+            } else {
+                "that is too little to move a tail"
+            };
+            line(&format!("  while it ran, {}: {enough}", outcome.disturbance));
         }
     }
     let count = |passed: bool| selftest.cases.iter().filter(|outcome| outcome.passed == passed).count();
@@ -134,7 +139,7 @@ mod tests {
             "FAILED stall: a stall (attempt 2)",
             "p99     181 ms by rule  1.00 ms   ± 9.00 ms  1.00 ms",
             "  FAILED the round counts: no",
-            "while it ran, other processes used 1.3 cores",
+            "while it ran, other processes used 1.3 cores: that is enough to move a tail",
             "selftest failed through grpc: 0 passed, 1 failed",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

@@ -196,9 +196,9 @@ fn outcome(
         attempts: 1,
         comparisons,
         checks,
-        disturbance: disturbance.to_string(),
+        disturbance: disturbance.in_numbers(),
         figures,
-        disturbed: disturbance.is_notable(),
+        disturbed: disturbance.moves_a_tail(),
     }
 }
 

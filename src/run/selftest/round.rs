@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::SelftestError;
 use super::case::{Case, Side};
 use crate::analysis::{Limits, RoundInput, cell_from_rounds};
-use crate::host::disturbance::{Disturbance, Snapshot};
+use crate::host::disturbance::{Disturbance, Own, Snapshot};
 use crate::load::Schedule;
 use crate::protocol::{CallLog, LoggedCall};
 use crate::result::{CellResult, RoundResult};
@@ -86,9 +86,9 @@ pub(super) fn measure(
         // The round is over, so the stop is.
         let _ = stopper.join();
     }
-    let own_ns = round.client_cpu_ns.unwrap_or(0) + round.server_cpu_ns.unwrap_or(0);
+    let own = own(&round);
     let disturbance = match (before, Snapshot::take()) {
-        (Some(before), Some(after)) => before.until(&after, own_ns),
+        (Some(before), Some(after)) => before.until(&after, own),
         _ => Disturbance::default(),
     };
     if !end_and_wait(&mut server) {
@@ -100,6 +100,15 @@ pub(super) fn measure(
     let judged = cell_from_rounds(describe(cell), &[input], &Limits::default());
     let due_ns = due_times(cell, round.begun_ns);
     Ok(Measured { round, cell: judged, log, due_ns, disturbance })
+}
+
+/// What client and server used together.
+fn own(round: &RoundResult) -> Own {
+    let sides = [round.context_switches.client, round.context_switches.server];
+    Own {
+        cpu_ns: round.client_cpu_ns.unwrap_or(0) + round.server_cpu_ns.unwrap_or(0),
+        core_wait_ns: sides.into_iter().flatten().map(|side| side.core_wait_ns).reduce(|a, b| a + b),
+    }
 }
 
 /// When the calls were due: by the plan, not by what the client did.

@@ -1,12 +1,12 @@
 //! The answer: for each goal that a reader may have, which back end to take, by how much, and the catch.
 
+use super::place::{Place, short};
+use super::text::line;
+use super::view::{NOTHING, bytes_text};
 use crate::analysis::{
     Answer, ByteCount, Contender, Goal, Margin, PointAnswers, Winner, catches, duration_ns, duration_us,
     opens_all_the_time, rate_per_s,
 };
-use crate::report::place::{Place, short};
-use crate::report::text::line;
-use crate::report::view::{NOTHING, bytes_text};
 use crate::result::{CellResult, RunResult};
 
 /// Load points that have a card of their own; the others are rows of a table.
@@ -169,7 +169,7 @@ fn card(place: &Place<'_>, answers: &PointAnswers, answer: &Answer) -> Card {
 
 fn place_name(place: &Place<'_>, answers: &PointAnswers) -> String {
     if place.heading.is_empty() {
-        crate::report::sentences::load_in_short(&answers.load)
+        super::sentences::load_in_short(&answers.load)
     } else {
         place.heading.clone()
     }

@@ -179,7 +179,7 @@ fn an_objective_that_no_rate_keeps_is_a_missed_gate() {
     let found = &run["capacity"][0];
     assert_eq!((&found["bound"], &found["rate_per_s"]), (&"none".into(), &Value::Null), "{found:#}");
     assert!(matches!(ended.code, Some(1 | 3)), "{ended:#?}");
-    assert_eq!(run["scenario"]["overrides"][0], "--capacity \"p50 <= 1ms\"");
+    assert_eq!(run["scenario"]["overrides"][0], "--capacity 'p50 <= 1ms'");
     let validated = sandbox.run(["validate", "never.toml", "--capacity", "p50 <= 1ms"]).expect_code(0);
     assert!(
         validated.stdout.contains("the highest rate from 10 to 1000000/s with p50 <= 1ms"),

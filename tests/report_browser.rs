@@ -236,6 +236,13 @@ fn a_reader_sorts_filters_chooses_and_links() {
     // Another address on the same page, and nonsense.
     page.eval("location.hash = '#bytes;goal=bytes'; new Promise(done => setTimeout(done, 100))");
     assert_eq!(page.eval(shown), json!(["answer-bytes"]));
+    // A link within the page changes nothing but the place.
+    page.eval("filter.value = 'grpc'; filter.dispatchEvent(new Event('input')); document.querySelector('a[href=\"#validity\"]').click(); new Promise(done => setTimeout(done, 100))");
+    assert_eq!(page.eval(shown), json!(["answer-bytes"]));
+    assert_eq!(
+        page.eval("[filter.value, location.hash]"),
+        json!(["grpc", "#validity;goal=bytes;filter=grpc"])
+    );
     page.eval("location.hash = '#%;goal=none;metric=none;sort=none;filter=%'; new Promise(done => setTimeout(done, 100))");
     assert_eq!(page.eval("[metric.value, filter.value]"), json!(["", ""]));
     // Copied.

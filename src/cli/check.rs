@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::check_progress::CheckLine;
 use crate::analysis::Outcome;
 use crate::report::{CHECK_FORMATS, Options, render_check};
-use crate::result::{CheckResult, write_whole};
+use crate::result::{CheckResult, shell_word, write_whole};
 use crate::run::{CheckOptions, FinishedCheck, INTERRUPTED, Interrupt, Registry, check, outcome_of_check};
 use crate::scenario::{
     Overrides, Placement, Scenario, format_duration_ns, parse_duration_ns, parse_percentage,
@@ -142,9 +142,9 @@ impl Arguments {
 
     /// The changes as they were typed, for the result.
     fn typed(&self) -> Vec<String> {
-        let mut typed = vec![format!("--base {}", self.base)];
+        let mut typed = vec![format!("--base {}", shell_word(&self.base))];
         let mut add = |flag: &str, value: Option<String>| {
-            typed.extend(value.map(|value| format!("--{flag} {value}")));
+            typed.extend(value.map(|value| format!("--{flag} {}", shell_word(&value))));
         };
         let percent = |share: Option<f64>| share.map(|share| format!("{}%", share * 100.0));
         add("candidate", self.candidate.clone());

@@ -1,5 +1,6 @@
 //! What `run` and `validate` let the command line change in a scenario.
 
+use crate::result::shell_word;
 use crate::run::{Choices, Plan, Registry};
 use crate::scenario::{Amount, Overrides, Placement, Scenario, parse_duration_ns};
 
@@ -97,7 +98,7 @@ impl LoadOptions {
         let mut typed = Vec::new();
         let mut add = |flag: &str, value: Option<String>| {
             if let Some(value) = value {
-                typed.push(format!("--{flag} {value}"));
+                typed.push(format!("--{flag} {}", shell_word(&value)));
             }
         };
         add("only", (!self.only.is_empty()).then(|| self.only.join(",")));
@@ -114,7 +115,7 @@ impl LoadOptions {
         add("concurrency", self.concurrency.map(|value| value.to_string()));
         add("rate", self.rate.map(|value| value.to_string()));
         add("think-time", self.think_time.map(crate::scenario::format_duration_ns));
-        add("capacity", self.capacity.as_ref().map(|objective| format!("\"{objective}\"")));
+        add("capacity", self.capacity.clone());
         add("placement", self.placement.map(|value| value.to_string()));
         add("seed", self.seed.map(|value| value.to_string()));
         if self.skip_unsupported {

@@ -48,6 +48,8 @@ struct Page<'a> {
     panels: Vec<answer::Panel>,
     runs: Vec<Validity<'a>>,
     several: bool,
+    /// Whether every answer of every run was compared as a whole.
+    compared: bool,
     points: bool,
     /// Whether there is any load point at all.
     points_there: bool,
@@ -126,6 +128,7 @@ pub(super) fn render_runs(inputs: &[Input<'_>]) -> Result<Vec<ReportFile>, Repor
         lead,
         panels: answer::panels(&all),
         several,
+        compared: inputs.iter().all(|input| input.run.scenario.expect.is_empty()),
         points: all.len() > 1,
         points_there: !all.is_empty(),
         columns: table::COLUMNS,

@@ -18,6 +18,7 @@ pub(super) const FORMAT: Format =
 const MAX_BYTES: usize = 60_000;
 const MAX_NAME: usize = 60;
 const MAX_SENTENCE: usize = 400;
+const MAX_REMARK: usize = 1_000;
 
 fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
     let view = view(input.run);
@@ -63,7 +64,8 @@ fn push_answers(text: &mut Limited, input: &Input<'_>) {
             }
             let take = markdown(&card.take, MAX_NAME);
             row.push(if card.kind == "clear" { format!("**{take}**") } else { take });
-            row.extend([markdown(&card.why, MAX_SENTENCE), markdown(&card.runner_up, MAX_NAME)]);
+            let told = [(&card.why, MAX_SENTENCE), (&card.runner_up, MAX_NAME)];
+            row.extend(told.map(|(text, most)| markdown(text.trim_end(), most)));
             rows.push(row);
             for (name, of) in &card.catches {
                 let told = markdown(&format!("{name}: {}.", of.join("; ")), MAX_SENTENCE);
@@ -139,7 +141,7 @@ fn push_extra(text: &mut Limited, extra: &Extra) {
         text.push(&format!("| {} |\n", cells.join(" | ")));
     }
     for remark in &extra.remarks {
-        text.push(&format!("\n{remark}\n"));
+        text.push(&format!("\n{}\n", markdown(remark, MAX_REMARK)));
     }
 }
 

@@ -81,8 +81,8 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
     let mut words = Vec::new();
     match load.model {
         _ if !load.stages.is_empty() => {
-            let stages: Vec<&str> = load.stages.iter().map(|stage| &*stage.label).collect();
-            let shown = stages.iter().take(MAX_STAGES).copied().collect::<Vec<_>>().join(", ");
+            let stages: Vec<String> = load.stages.iter().map(|stage| line(&stage.label, 40)).collect();
+            let shown = stages.iter().take(MAX_STAGES).cloned().collect::<Vec<_>>().join(", ");
             let more = if stages.len() > MAX_STAGES { ", …" } else { "" };
             let arrivals = load.arrivals.map_or(String::new(), |of| format!(", {} arrivals", arrivals(of)));
             words.push(format!("{} loop in stages ({shown}{more}){arrivals}", model(load.model)));

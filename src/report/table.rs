@@ -19,6 +19,7 @@ const BEST: &str = "*";
 const MAX_NAME: usize = 22;
 const MAX_IMPLEMENTATION: usize = 20;
 const MAX_SENTENCE: usize = 600;
+const MAX_REMARK: usize = 1_000;
 const HEADER: [&str; 10] =
     ["back end", "p50", "p99", "max", "rate", "ratio", "bytes", "CPU µs", "errors", "verdict"];
 
@@ -38,7 +39,7 @@ fn render(input: &Input<'_>) -> Result<Vec<ReportFile>, ReportError> {
 fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
     let columns = usize::from(input.options.columns);
     let point = if group.point.is_empty() { String::new() } else { format!("{}: ", line(&group.point, 40)) };
-    wrap(text, &format!("{point}{}; {}", group.times, group.load), "", columns);
+    wrap(text, &format!("{point}{}; {}", group.times, line(&group.load, MAX_SENTENCE)), "", columns);
     let rows = group.rows.iter().map(cells).collect();
     write_table(text, &HEADER, rows, 1..=8, input);
     if !group.streams.is_empty() {
@@ -54,7 +55,7 @@ fn write_group(text: &mut String, group: &Group, input: &Input<'_>) {
         wrap(text, connections::LEGEND, "  ", columns);
     }
     for remark in &group.remarks {
-        wrap(text, remark, "  ", columns);
+        wrap(text, &line(remark, MAX_REMARK), "  ", columns);
     }
     text.push('\n');
 }
@@ -65,7 +66,7 @@ fn write_extra(text: &mut String, extra: &Extra, input: &Input<'_>) {
     let rows = extra.rows.iter().map(cells).collect();
     write_table(text, &extra.columns, rows, extra.names..=extra.columns.len() - 2, input);
     for remark in &extra.remarks {
-        wrap(text, remark, "  ", usize::from(input.options.columns));
+        wrap(text, &line(remark, MAX_REMARK), "  ", usize::from(input.options.columns));
     }
     text.push('\n');
 }

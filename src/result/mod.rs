@@ -42,7 +42,7 @@ pub use load::{Arrivals, ConnectionMode, Idle, LoadModel, LoadRecord, Placement,
 pub use round::{MethodCounts, OpeningTotals, RoundResult, StageCounts, StageLog, TrafficBytes, WrongAnswer};
 pub use run::{
     Environment, GateOutcome, RunResult, SCHEMA_VERSION, ScenarioRecord, SelftestRecord, Skipped, Versions,
-    rfc3339_ms,
+    rfc3339_ms, shell_word,
 };
 pub use series::{POINTS_PER_NINE, QuantileCurve, RoundSeries, Second, quantile_curve};
 pub use stage::{LoadStage, StageResult};

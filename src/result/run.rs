@@ -1,5 +1,7 @@
 //! `run.json`: a whole run.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +44,27 @@ pub struct ScenarioRecord {
     /// Its whole text, but for the values of `metadata`, which may be secret: they are replaced by their
     /// lengths.
     pub text: String,
-    /// What the command line changed in it, as it was typed.
+    /// What the command line changed in it, as it was typed, each quoted for a shell.
     #[serde(default)]
     pub overrides: Vec<String>,
+    /// The command that makes such a run again, quoted for a shell; null in runs of older versions.
+    #[serde(default)]
+    pub again: Option<String>,
+    /// Methods whose answers are not compared as a whole: `type` where only their type is checked, `any`
+    /// where nothing is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expect: BTreeMap<String, String>,
+}
+
+/// A word for a shell.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-/+=:,@%".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// The machine and the software on it. What could not be found out is null.
@@ -80,7 +100,7 @@ pub struct Environment {
     /// The compiler.
     pub rustc: Option<String>,
     /// Versions of peers and libraries, by name.
-    pub versions: std::collections::BTreeMap<String, String>,
+    pub versions: BTreeMap<String, String>,
     /// What will have disturbed the measurement, in sentences.
     pub warnings: Vec<String>,
 }

@@ -18,9 +18,9 @@ use crate::host;
 use crate::host::disturbance::{Own, Snapshot};
 use crate::result::{
     CellKey, CellResult, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION, ScenarioRecord, Skipped,
-    Status, Store, StoreError, Versions, rfc3339_ms,
+    Status, Store, StoreError, Versions, rfc3339_ms, shell_word,
 };
-use crate::scenario::without_secrets;
+use crate::scenario::{Expect, Scenario, without_secrets};
 
 /// A round that was tried.
 pub(super) struct Tried {
@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
             None => Store::create_in(Path::new("reports"), &plan.scenario.file_stem, started_ms / 1_000)?,
         };
         let dir = store.dir().to_owned();
-        let run = blank(plan, options, started_ms);
+        let run = blank(plan, "run", &options.overrides, started_ms);
         // The parent stays away from the measured cores where it can.
         if let Some(cell) = plan.cells.first() {
             let _ = host::placement::pin_self(&cell.cpus.harness);
@@ -212,7 +212,8 @@ fn label(cell: &Cell) -> String {
     }
 }
 
-pub(super) fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunResult {
+/// What a run's result begins with. `subcommand` is the one that makes such a run.
+pub(super) fn blank(plan: &Plan, subcommand: &str, overrides: &[String], started_ms: i64) -> RunResult {
     RunResult {
         schema_version: SCHEMA_VERSION,
         wirebench: Versions {
@@ -221,12 +222,7 @@ pub(super) fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunRe
         },
         started_at: rfc3339_ms(started_ms),
         seed: plan.scenario.seed,
-        scenario: ScenarioRecord {
-            name: plan.scenario.name.clone(),
-            file: plan.scenario.folder.is_some().then(|| plan.scenario.file.clone()),
-            text: without_secrets(&plan.scenario.text),
-            overrides: options.overrides.clone(),
-        },
+        scenario: record(&plan.scenario, subcommand, overrides),
         environment: host::environment(),
         verdict: Status::Invalid,
         interrupted: false,
@@ -237,6 +233,21 @@ pub(super) fn blank(plan: &Plan, options: &RunOptions, started_ms: i64) -> RunRe
         curves: Vec::new(),
         capacity: Vec::new(),
         cells: Vec::new(),
+    }
+}
+
+fn record(scenario: &Scenario, subcommand: &str, overrides: &[String]) -> ScenarioRecord {
+    let file = scenario.folder.is_some().then(|| scenario.file.clone());
+    let shown = shell_word(file.as_ref().unwrap_or(&scenario.file_stem));
+    let words = ["wirebench", subcommand, &shown].into_iter().chain(overrides.iter().map(String::as_str));
+    let loose = scenario.methods.iter().filter(|method| method.expect != Expect::Equal);
+    ScenarioRecord {
+        name: scenario.name.clone(),
+        again: Some(words.collect::<Vec<_>>().join(" ")),
+        file,
+        text: without_secrets(&scenario.text),
+        overrides: overrides.to_vec(),
+        expect: loose.map(|method| (method.name.to_string(), method.expect.name().to_owned())).collect(),
     }
 }
 

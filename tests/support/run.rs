@@ -5,8 +5,8 @@ use wirebench::analysis::{CellDescription, Limits, RoundInput};
 use wirebench::analysis::{cell_from_rounds, evaluate_gates};
 use wirebench::result::hlog::{Writer, read};
 use wirebench::result::{
-    Arrivals, CellHistograms, CellResult, Environment, ErrorExample, Histograms, Idle, Kind, LoadModel,
-    LoadRecord, MethodCounts, Placement, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION,
+    Arrivals, Bound, CapacityResult, CellHistograms, CellResult, Environment, ErrorExample, Histograms, Idle, Kind, LoadModel,
+    LoadRecord, LoadStage, MethodCounts, Placement, Reason, ReasonKind, RoundResult, RunResult, SCHEMA_VERSION,
     ScenarioRecord, Skipped, Status, Versions, WriteBatch,
 };
 use wirebench::rpc::ErrorClass;
@@ -274,6 +274,7 @@ fn made_by_hand() -> (RunResult, Histograms) {
             text: "name = \"echo of small messages\"\n\n[methods.echo]\nparams = { text = \"text\" }\nreturns = { echo = \"text\" }\n\n[backends.xmlrpc]\nprotocol = \"xmlrpc\"\n"
                 .into(),
             overrides: vec!["--rounds 3".into()],
+            ..ScenarioRecord::default()
         },
         environment: Environment {
             cpu: Some("Intel(R) Xeon(R) Processor @ 2.60GHz".into()),
@@ -324,6 +325,7 @@ pub fn hostile_run() -> (RunResult, Histograms) {
         cell.implementation = Some(text.into());
         cell.protocol = None;
         cell.codec = text.into();
+        cell.load.stages.push(LoadStage { label: text.into(), lasts_s: 1.0, ..LoadStage::default() });
         for reason in &mut cell.verdict.reasons {
             reason.detail = text.into();
         }
@@ -339,6 +341,17 @@ pub fn hostile_run() -> (RunResult, Histograms) {
         run.notes.push(text.into());
         run.environment.versions.insert(text.into(), text.into());
         run.environment.warnings.push(text.into());
+        run.capacity.push(CapacityResult {
+            backend: text.into(),
+            point: text.into(),
+            slo: vec![text.into()],
+            precision: 0.05,
+            rate_per_s: Some(1_000.0),
+            bound: Bound::Exact,
+            why: text.into(),
+            probes: Vec::new(),
+        });
+        run.scenario.expect.insert(text.into(), text.into());
         run.scenario.text.push_str(text);
         run.scenario.overrides.push(text.into());
     }

@@ -2,13 +2,16 @@
 
 use crate::analysis::opens_all_the_time;
 use crate::report::Input;
-use crate::report::place::{Place, short};
+use crate::report::place::{MAX_NAME, Place, short};
 use crate::report::sentences::plural;
 use crate::report::text::line;
 use crate::result::{ConnectionMode, Idle, LoadModel, Placement, RunResult};
 
 /// Fewer rounds say little about what differs from round to round.
 const FEW_ROUNDS: usize = 3;
+
+/// The most methods that are named.
+const MAX_LOOSE: usize = 4;
 
 /// Something that speaks for the figures or against them.
 pub(super) struct Check {
@@ -105,14 +108,27 @@ fn answers(run: &RunResult) -> Check {
     let calls = sum(|figures| figures.calls.unwrap_or(0));
     let wrong = sum(|figures| figures.wrong_answers.unwrap_or(0));
     let failed = sum(|figures| figures.errors.values().sum());
-    match (wrong, failed) {
-        (0, 0) => good(format!(
-            "{} were answered, every answer was checked, none was wrong.",
-            plural(calls, "call")
-        )),
-        (0, failed) => {
-            warn(format!("{} failed; every answer was checked, none was wrong.", plural(failed, "call")))
+    let loose = &run.scenario.expect;
+    let checked = match loose.len() {
+        0 => "every answer was checked, none was wrong".to_owned(),
+        _ => {
+            let how = |(name, how): (&String, &String)| {
+                let how = if how == "type" { "by its type only" } else { "not at all" };
+                format!("{} {how}", line(name, MAX_NAME))
+            };
+            let told: Vec<String> = loose.iter().take(MAX_LOOSE).map(how).collect();
+            let more = loose.len().saturating_sub(MAX_LOOSE);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!(
+                "no answer was found wrong, but the scenario has these checked loosely: {}{more}",
+                told.join(", ")
+            )
         }
+    };
+    match (wrong, failed) {
+        (0, 0) if loose.is_empty() => good(format!("{} were answered, {checked}.", plural(calls, "call"))),
+        (0, 0) => warn(format!("{} were answered; {checked}.", plural(calls, "call"))),
+        (0, failed) => warn(format!("{} failed; {checked}.", plural(failed, "call"))),
         (wrong, _) => bad(format!(
             "{} wrong.",
             if wrong == 1 { "1 answer was".to_owned() } else { format!("{wrong} answers were") }

@@ -7,10 +7,12 @@ use crate::report::place::MAX_NAME;
 use crate::report::sentences::machine;
 use crate::report::text::{block, file_name, line};
 use crate::report::{Input, Options, ReportError, render_files};
-use crate::result::{Environment, RunResult};
+use crate::result::{Environment, RunResult, shell_word};
 
 /// The most characters of a sentence that a stranger may have written.
 pub(super) const MAX_SENTENCE: usize = 600;
+/// The most characters of a command. One that is cut would not work: a longer one is not shown.
+const MAX_COMMAND: usize = 2_000;
 /// A longer result is embedded without the figures of its rounds: the page is to stay small.
 const MAX_DATA: usize = 4 << 20;
 
@@ -24,6 +26,7 @@ pub(super) struct About {
     pub version: String,
     pub machine: Vec<(String, String)>,
     pub selftest: Vec<String>,
+    /// Empty where it is too long to be shown.
     pub command: String,
     pub scenario: String,
     pub files: Vec<Download>,
@@ -73,23 +76,15 @@ pub(super) fn version(run: &RunResult) -> String {
     }
 }
 
-/// The command that makes such a run again. Overrides are kept as they were typed.
+/// The command that makes such a run again; empty where it is too long.
 fn command(run: &RunResult) -> String {
-    let scenario = run.scenario.file.as_ref().unwrap_or(&run.scenario.name);
-    let words = [quoted(&line(scenario, 400))]
-        .into_iter()
-        .chain(run.scenario.overrides.iter().map(|text| line(text, MAX_NAME)));
-    format!("wirebench run {}", words.collect::<Vec<_>>().join(" "))
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "._-/+=:,@%".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
+    let again = run.scenario.again.clone().unwrap_or_else(|| {
+        // Older versions kept the scenario and what was changed in it.
+        let scenario = run.scenario.file.as_ref().unwrap_or(&run.scenario.name);
+        let words = [shell_word(scenario)].into_iter().chain(run.scenario.overrides.iter().cloned());
+        format!("wirebench run {}", words.collect::<Vec<_>>().join(" "))
+    });
+    if again.chars().count() > MAX_COMMAND { String::new() } else { line(&again, MAX_COMMAND) }
 }
 
 fn downloads(input: &Input<'_>) -> Result<Vec<Download>, ReportError> {
@@ -184,6 +179,8 @@ mod tests {
         assert_eq!(command(&run), "wirebench run scenarios/echo.toml --rounds 3");
         run.scenario.file = Some("it's a; rm -rf".into());
         assert_eq!(command(&run), "wirebench run 'it'\\''s a; rm -rf' --rounds 3");
+        run.scenario.again = Some("wirebench check payload-text --base a".into());
+        assert_eq!(command(&run), "wirebench check payload-text --base a");
     }
 
     #[test]

@@ -7,8 +7,9 @@ const body = table.tBodies[0];
 const rows = [...body.rows];
 const metric = one('metric'), filter = one('filter'), shown = one('shown');
 const goals = all('input[name=goal]');
-const firstGoal = goals.find(goal => goal.checked)?.value;
-let place = '', sort = '', down = false;
+// What the page says, not what a browser restored.
+const firstGoal = goals.find(goal => goal.defaultChecked)?.value;
+let place = '', sort = '', down = false, begun = false;
 
 for (const hidden of all('.controls, .copy')) hidden.hidden = false;
 for (const head of all('thead th', table)) {
@@ -92,6 +93,19 @@ function recall() {
     try { of[name] = decodeURIComponent(value); } catch { of[name] = ''; }
   }
   place = id;
+  // A link within the page goes somewhere and changes nothing else.
+  if (settings.length || !begun) restore(of);
+  else remember();
+  begun = true;
+  const target = id && one(id);
+  if (target) {
+    open(target);
+    target.scrollIntoView();
+    if (target.tagName === 'FIGURE') target.focus({ preventScroll: true });
+  }
+}
+
+function restore(of) {
   const goal = goals.find(goal => goal.value === (of.goal || firstGoal));
   if (goal) goal.checked = true;
   metric.value = of.metric || '';
@@ -103,12 +117,6 @@ function recall() {
   order();
   choose();
   narrow();
-  const target = id && one(id);
-  if (target) {
-    open(target);
-    target.scrollIntoView();
-    if (target.tagName === 'FIGURE') target.focus({ preventScroll: true });
-  }
 }
 
 metric.addEventListener('change', () => {

@@ -20,9 +20,9 @@ pub use error::CheckError;
 use self::prepare::{Prepared, prepare};
 use self::series::{End, Series};
 use self::sides::{Sides, plan_sides};
+use super::Interrupt;
 use super::describe::describe;
 use super::session::{blank, disturbed, processor_time_ns};
-use super::{Interrupt, RunOptions};
 use crate::analysis::Outcome;
 use crate::analysis::compare::{calibrated, sentence, status};
 use crate::host::{self, disturbance::Snapshot};
@@ -111,8 +111,7 @@ pub fn check(
     let mut series = Series::new(&sides, &prepared, store, order_seed);
     let end = series.run(begun, progress, interrupt)?;
 
-    let run_options = RunOptions { overrides: options.overrides.clone(), ..RunOptions::default() };
-    let mut run = blank(&sides.plan, &run_options, started_ms);
+    let mut run = blank(&sides.plan, "check", &options.overrides, started_ms);
     run.environment.warnings.extend(disturbed(before));
     series.fill(&mut run);
     run.interrupted = interrupt.is_set();

@@ -7,6 +7,7 @@ mod support;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -97,6 +98,26 @@ fn ctrl_c_in_mid_run_keeps_what_was_measured_and_says_what_was_not() {
 #[test]
 fn sigterm_ends_a_run_as_ctrl_c_does() {
     a_first_signal_ends_in_good_order(Signal::SIGTERM);
+}
+
+#[test]
+fn a_run_that_ignores_hang_ups_outlives_its_terminal() {
+    let sandbox = Sandbox::new();
+    let out = sandbox.path("out");
+    scenario(&sandbox, 1, OURS);
+    let mut child = sandbox
+        .command("sh")
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_wirebench"), "run", "long.toml"])
+        .args(["--out", "out"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_rounds(&out, 1);
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGHUP).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(sandbox.result(&out)["interrupted"], false);
+    sandbox.expect_clean();
 }
 
 /// Two signals of a kind are one while the first is pending.

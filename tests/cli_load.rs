@@ -146,6 +146,41 @@ fn a_sweep_makes_a_cell_of_every_combination() {
     }
 }
 
+/// The cores on which a process may run, as the kernel writes them.
+fn allowed_cores(pid: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(line.trim().to_owned())
+}
+
+#[test]
+fn a_free_cell_is_free_beside_one_that_is_not() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "placed.toml",
+        "name = \"placed\"\n[methods.get]\nreturns = \"nil\"\n[load]\nclosed = { concurrency = 1 }\n\
+         duration = \"700ms\"\nrounds = 2\n[sweep]\nplacement = [\"shared\", \"free\"]\n\
+         [backends.tcp]\nprotocol = \"binary-tcp\"\n",
+    );
+    let running = sandbox.start(["run", "placed.toml", "--out", "out"]);
+    let own = running.pid();
+    let mut servers = std::collections::BTreeSet::new();
+    while std::path::Path::new(&format!("/proc/{own}/exe")).read_link().is_ok() {
+        for (pid, command) in sandbox.processes() {
+            if command.get(1).is_some_and(|word| word == "serve") {
+                servers.extend(allowed_cores(&pid.to_string()));
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let ended = running.end();
+    assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
+    let all = allowed_cores("self").unwrap();
+    assert!(servers.contains(&all), "a free server is kept to {servers:?} of {all}");
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert!(cores == 1 || servers.iter().any(|set| *set != all), "no server was placed: {servers:?}");
+}
+
 #[test]
 fn threads_of_client_and_server_share_the_calls() {
     let load = "calls = 300\nclosed = { concurrency = 8 }\nclient_threads = 2\nserver_threads = 2\n\

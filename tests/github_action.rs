@@ -182,14 +182,25 @@ fn the_workflow_s_commands_check_two_builds_and_post_a_summary() {
     let workflow = yaml(".github/workflows/regression-check.yml");
     let job = Job::new();
     let scenario = job.sandbox.write("tiny.toml", TINY);
-    // Instead of building: what the builds would leave behind.
-    job.sandbox.write("bin/cargo", "#!/bin/sh\necho \"$@\" >> \"$TMPDIR/cargo.log\"\n");
+    // Instead of building: what a build would leave behind.
+    let cargo = format!(
+        "#!/bin/sh\necho \"$@\" >> \"$TMPDIR/cargo.log\"\nfor word in \"$@\"; do case $word in */Cargo.toml)\n\
+         mkdir -p \"${{word%/*}}/target/release\"\nln -s {} \"${{word%/*}}/target/release/wirebench\";; esac; done\n",
+        env!("CARGO_BIN_EXE_wirebench")
+    );
+    job.sandbox.write("bin/cargo", cargo);
     std::fs::set_permissions(job.bin.join("cargo"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    for side in ["base", "candidate"] {
-        let folder = job.sandbox.path(side).join("target/release");
-        std::fs::create_dir_all(&folder).unwrap();
-        symlink(env!("CARGO_BIN_EXE_wirebench"), folder.join("wirebench")).unwrap();
-    }
+    // Instead of the check-out: a pull request, merged into a base that has moved on meanwhile.
+    job.step(
+        "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b\n\
+         git init -q -b main candidate && cd candidate\n\
+         echo old > version && git add version && git commit -qm old\n\
+         git checkout -qb change && echo new > changed && git add changed && git commit -qm new\n\
+         git checkout -q main && echo current > version && git commit -qam current\n\
+         git merge -q --no-ff -m merged change\n",
+        &[],
+    )
+    .expect_code(0);
     let mut checked = false;
     for step in workflow["jobs"]["check"]["steps"].as_array().unwrap() {
         if let Some(script) = step.get("run").and_then(Value::as_str) {
@@ -204,6 +215,8 @@ fn the_workflow_s_commands_check_two_builds_and_post_a_summary() {
         }
     }
     assert!(checked);
+    assert_eq!(job.said("base/version"), "current\n");
+    assert!(!job.sandbox.path("base/changed").exists() && job.sandbox.path("candidate/changed").exists());
     assert_eq!(job.said("tmp/cargo.log").lines().count(), 2, "both are built");
     assert!(job.said("GITHUB_PATH").ends_with("candidate/target/release\n"));
     let summary = job.said("GITHUB_STEP_SUMMARY");

@@ -1,6 +1,6 @@
 //! From rounds to a cell.
 
-use super::figures::figures;
+use super::figures::{failures, figures};
 use super::load_stages::load_stages;
 use super::units::count;
 use super::verdict::{Limits, round_reasons};
@@ -98,6 +98,9 @@ pub(super) fn put_together(cell: CellDescription, rounds: &[ReadRound<'_>], limi
     let wrong_answers =
         judged.iter().filter_map(|round| round.record.figures.wrong_answers).reduce(u64::saturating_add);
     figures.wrong_answers = wrong_answers;
+    // A round that had them does not count for the times, but its errors do.
+    let all: Vec<&RoundResult> = judged.iter().filter_map(|round| round.result).collect();
+    (figures.errors, figures.error_examples) = failures(&all);
     figures.stages = load_stages(&cell.load, &results, limits);
     // Bytes are the same in every round, whether its times count or not.
     let passes = judged.iter().filter_map(|round| round.result?.wire_pass.as_ref());

@@ -135,6 +135,11 @@ fn errors<'a>(maps: impl Iterator<Item = &'a BTreeMap<ErrorClass, u64>>) -> BTre
     errors
 }
 
+/// What failed in these rounds, and examples of it.
+pub(super) fn failures(rounds: &[&RoundResult]) -> (BTreeMap<ErrorClass, u64>, Vec<ErrorExample>) {
+    (errors(rounds.iter().map(|round| &round.errors)), error_examples(rounds))
+}
+
 fn error_examples(rounds: &[&RoundResult]) -> Vec<ErrorExample> {
     let mut examples: Vec<ErrorExample> = Vec::new();
     for example in rounds.iter().flat_map(|round| &round.error_examples) {

@@ -1,7 +1,7 @@
 //! Absolute gates: `p99 <= 5ms`.
 
 use super::units::{count, duration_ns, rate_per_s};
-use crate::result::{CellResult, GateOutcome, LoadModel, Quantiles};
+use crate::result::{CellResult, GateOutcome, Quantiles};
 use crate::scenario::{Figure, Gate, GateMetric, TimeKind};
 
 /// Every gate on every cell. A gate on an invalid cell, or on a figure that was not measured, is
@@ -30,8 +30,7 @@ fn figure(metric: GateMetric, cell: &CellResult) -> Option<f64> {
     match metric {
         GateMetric::Time { kind, figure } => {
             let times = match kind {
-                // In a closed loop a call is due when it starts.
-                TimeKind::Response if cell.load.model == LoadModel::Closed => &figures.service_ns,
+                // In a closed loop without think time both are one.
                 TimeKind::Response => &figures.response_ns,
                 TimeKind::Service => &figures.service_ns,
                 TimeKind::Wait => &figures.wait_ns,
@@ -41,11 +40,16 @@ fn figure(metric: GateMetric, cell: &CellResult) -> Option<f64> {
         }
         GateMetric::Errors => figures.calls.map(|_| failed()),
         GateMetric::ErrorShare => figures.calls.map(|calls| {
-            let made = calls as f64 + failed();
+            let made = calls_of_all_rounds(cell).unwrap_or(calls) as f64 + failed();
             if made > 0.0 { failed() / made } else { 0.0 }
         }),
         GateMetric::Rate => figures.rate_per_s,
     }
+}
+
+/// Answered calls of every round, as errors are counted: a cell's own are of its valid rounds.
+fn calls_of_all_rounds(cell: &CellResult) -> Option<u64> {
+    cell.rounds.iter().filter_map(|round| round.figures.calls).reduce(u64::saturating_add)
 }
 
 pub(super) fn of_times(times: &Quantiles, figure: Figure) -> Option<f64> {

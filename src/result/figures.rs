@@ -236,7 +236,7 @@ pub struct Figures {
     pub calls: Option<u64>,
     /// Answers that were not the expected ones. Any voids the cell.
     pub wrong_answers: Option<u64>,
-    /// Failed calls by class.
+    /// Failed calls by class. Of a cell: of all its rounds, whether they count or not.
     #[serde(default)]
     pub errors: BTreeMap<ErrorClass, u64>,
     /// One example per class and native code, with how often it occurred.

@@ -14,14 +14,17 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens to SIGINT, SIGTERM and SIGHUP from now on. A second one ends the process, and with it
-    /// every child, whose supervisor sees the lifeline end.
+    /// Listens to SIGINT, SIGTERM and SIGHUP from now on, but for those that are ignored already: who starts
+    /// a run with `nohup` wants it to outlive the terminal. A second one ends the process, and with it every
+    /// child, whose supervisor sees the lifeline end.
     ///
     /// # Errors
     /// The system refuses the handlers.
     pub fn listen() -> io::Result<Self> {
         let interrupt = Self::default();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let ignored = ignored_signals();
+        let is_ignored = |signal: i32| ignored & (1 << (signal - 1)) != 0;
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)) {
             let second = Arc::clone(&interrupt.0);
             signal_hook::flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), second)?;
             signal_hook::flag::register(signal, Arc::clone(&interrupt.0))?;
@@ -40,4 +43,9 @@ impl Interrupt {
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// The signals that this process ignores, a bit each from 1 on (`SigIgn` of `/proc/self/status`, proc(5)).
+fn ignored_signals() -> u64 {
+    procfs::process::Process::myself().and_then(|process| process.status()).map_or(0, |status| status.sigign)
 }

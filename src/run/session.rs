@@ -50,6 +50,8 @@ pub(super) struct Session<'a> {
     folder: PathBuf,
     store: Store,
     dir: PathBuf,
+    /// The cores that this process could use when it was started.
+    allowed: Vec<usize>,
     before: (Option<Snapshot>, u64),
     made: u64,
 }
@@ -80,12 +82,10 @@ impl<'a> Session<'a> {
         };
         let dir = store.dir().to_owned();
         let run = blank(plan, "run", &options.overrides, started_ms);
-        // The parent stays away from the measured cores where it can.
-        if let Some(cell) = plan.cells.first() {
-            let _ = host::placement::pin_self(&cell.cpus.harness);
-        }
+        let allowed: Vec<usize> =
+            host::placement::allowed_cpus().unwrap_or_default().iter().map(|cpu| cpu.number).collect();
         let before = (Snapshot::take(), processor_time_ns());
-        Ok(Self { plan, run, skipped, options, interrupt, folder, store, dir, before, made: 0 })
+        Ok(Self { plan, run, skipped, options, interrupt, folder, store, dir, allowed, before, made: 0 })
     }
 
     /// Whether the user has ended the run.
@@ -110,6 +110,10 @@ impl<'a> Session<'a> {
             return Ok(Made::Skipped);
         }
         progress.begins(&label(cell), number, total);
+        // The parent stays away from the measured cores where it can. A free cell's processes inherit where it
+        // may run.
+        let harness = &cell.cpus.harness;
+        let _ = host::placement::pin_self(if harness.is_empty() { &self.allowed } else { harness });
         let mut implementation = None;
         let outcome = match extras {
             Err(reason) => Err(reason),

@@ -258,6 +258,28 @@ fn one_wrong_answer_in_one_round_voids_the_cell() {
 }
 
 #[test]
+fn errors_of_a_round_that_does_not_count_are_errors_of_the_cell() {
+    let failing = Script {
+        change: |round| {
+            let _ = round.errors.insert(ErrorClass::Timeout, 1_000);
+        },
+        ..QUIET
+    };
+    let cell = cell_of(open(), &[Ok(round(&QUIET)), Ok(round(&failing)), Ok(round(&QUIET))]);
+    assert!(cell.verdict.is_valid());
+    assert_eq!(cell.figures.calls, Some(8_000));
+    assert_eq!(cell.figures.errors, [(ErrorClass::Timeout, 1_000)].into());
+    let gates = ["errors == 0", "errors <= 5%", "errors <= 10%"].map(|text| Gate::parse(text).unwrap());
+    let outcomes = crate::analysis::evaluate_gates(&gates, &[cell]);
+    // 1,000 of the 13,000 calls of all rounds.
+    let found: Vec<_> = outcomes.iter().map(|outcome| (outcome.met, outcome.measured.as_deref())).collect();
+    assert_eq!(
+        found,
+        [(Some(false), Some("1,000")), (Some(false), Some("7.692 %")), (Some(true), Some("7.692 %"))]
+    );
+}
+
+#[test]
 fn a_failed_round_is_a_row() {
     let failed = || Err(Reason { kind: ReasonKind::Failed, detail: "exit code 1: boom".into() });
     let cell = cell_of(open(), &[failed(), failed()]);

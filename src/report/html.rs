@@ -200,7 +200,7 @@ fn sections(
         Section {
             id: "time-section",
             title: "Over time",
-            about: "Second by second, the rounds one after the other. Processor time and memory are those of each round.",
+            about: "Second by second, the rounds one after the other. Processor time and memory of both processes below.",
             blocks: every(&|place| course::course_block(place, palette))?,
             nothing: "No histogram was kept.",
         },

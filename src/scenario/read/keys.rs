@@ -93,13 +93,17 @@ pub(super) const MOST_METHODS: usize = 256;
 const MOST_BACKENDS: usize = 64;
 pub(super) const MOST_LISTED: usize = 256;
 
-pub(super) const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000_000 };
-pub(super) const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
+pub(in crate::scenario) const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000_000 };
+pub(in crate::scenario) const WARMUP_CALLS: Kind = Kind::Integer { min: 0, max: 1_000_000_000_000 };
+/// A round's measured interval.
+pub(in crate::scenario) const LENGTH: Kind = Kind::Duration { min_ns: 1_000_000 };
+pub(in crate::scenario) const ROUNDS: Kind = Kind::Integer { min: 1, max: 1_000 };
+pub(in crate::scenario) const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
 const CONNECTIONS: Kind = Kind::Integer { min: 1, max: 65_536 };
 const IN_FLIGHT: Kind = Kind::Integer { min: 1, max: 65_536 };
 const THREADS: Kind = Kind::Integer { min: 1, max: 256 };
 /// A thousandth of a call per second to ten million, beyond which no due time can be kept.
-pub(super) const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
+pub(in crate::scenario) const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
 pub(super) const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0 };
 pub(super) const NAME: Kind = Kind::Text { most: LONGEST_NAME };
 
@@ -186,17 +190,13 @@ static LOAD: Keys = table(
             "Keep connections (default) or open one per call.",
         ),
         optional("calls", COUNT, "How many calls a round measures."),
-        optional("duration", Kind::Duration { min_ns: 1_000_000 }, "How long a round measures. Default 10s."),
+        optional("duration", LENGTH, "How long a round measures. Default 10s."),
         optional(
             "warmup",
             Kind::Either(&[Kind::Duration { min_ns: 0 }, Kind::Table(&WARMUP)]),
             "What comes before, with calls of its own: a duration or { calls }. Default 500ms.",
         ),
-        optional(
-            "rounds",
-            Kind::Integer { min: 1, max: 1_000 },
-            "How many rounds, each with fresh processes. Default 3.",
-        ),
+        optional("rounds", ROUNDS, "How many rounds, each with fresh processes. Default 3."),
         optional(
             "placement",
             Kind::Choice(Placement::NAMES),
@@ -240,7 +240,7 @@ static OPEN: Keys = table(
 
 static WARMUP: Keys = table(
     "warmup",
-    &[required("calls", Kind::Integer { min: 0, max: 1_000_000_000_000 }, "How many calls.")],
+    &[required("calls", WARMUP_CALLS, "How many calls.")],
 );
 
 static SWEEP: Keys = table(

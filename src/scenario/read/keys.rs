@@ -81,15 +81,18 @@ pub(super) const fn one_of(name: &'static str, keys: &'static [Key]) -> Keys {
     Keys { name, keys, exactly_one: true }
 }
 
+/// The longest name of a scenario, in characters.
+pub(in crate::scenario) const LONGEST_TITLE: usize = 200;
+
 /// The longest name of a method, a parameter, a field or a back end, in characters.
-pub(super) const LONGEST_NAME: usize = 100;
+pub(in crate::scenario) const LONGEST_NAME: usize = 100;
 
 /// The longest text or bytes: a quarter of the largest message, which leaves room for base64 and
 /// XML escaping.
 pub(super) const LONGEST_CONTENT: i64 = 16 << 20;
 
 /// The most methods, back ends and values in a list: each costs histograms or a cell.
-pub(super) const MOST_METHODS: usize = 256;
+pub(in crate::scenario) const MOST_METHODS: usize = 256;
 const MOST_BACKENDS: usize = 64;
 pub(super) const MOST_LISTED: usize = 256;
 
@@ -113,7 +116,7 @@ pub(in crate::scenario) static SCENARIO: Keys = table(
     &[
         required(
             "name",
-            Kind::Text { most: 200 },
+            Kind::Text { most: LONGEST_TITLE },
             "Free text; file names and the service's name are made from it.",
         ),
         optional("description", Kind::AnyText, "What the scenario shows."),
@@ -238,10 +241,7 @@ static OPEN: Keys = table(
     ],
 );
 
-static WARMUP: Keys = table(
-    "warmup",
-    &[required("calls", WARMUP_CALLS, "How many calls.")],
-);
+static WARMUP: Keys = table("warmup", &[required("calls", WARMUP_CALLS, "How many calls.")]);
 
 static SWEEP: Keys = table(
     "sweep",

@@ -14,7 +14,8 @@ use serde::ser::{Error as _, SerializeSeq as _, SerializeTuple as _};
 use serde::{Serialize, de};
 
 use super::support::{
-    Budget, FIELD_BYTES, ROOM_IN_ADVANCE, Refused, SPENT, check_shape, damage, decode_error, each, encode_error,
+    Budget, FIELD_BYTES, ROOM_IN_ADVANCE, Refused, SPENT, check_shape, damage, decode_error, each,
+    encode_error,
 };
 use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported, field};
 use crate::rpc::{Field, StructValue, Type, Value};

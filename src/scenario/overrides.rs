@@ -1,6 +1,6 @@
 //! What the command line replaces in a scenario. The rules are those of the file.
 
-use super::read::keys::{CONCURRENCY, COUNT, Kind, LENGTH, ROUNDS, RATE, WARMUP_CALLS};
+use super::read::keys::{CONCURRENCY, COUNT, Kind, LENGTH, RATE, ROUNDS, WARMUP_CALLS};
 use super::{
     Amount, Arrivals, Catalogue, LinkError, LoadModel, LoadPoint, Mix, Placement, Scenario, ThinkTime,
 };

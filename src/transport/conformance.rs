@@ -115,7 +115,9 @@ fn calls_in_flight_are_answered_though_their_replies_are_more_than_a_turn_holds(
                     let what = format!("{}, {in_flight} of {length} bytes", transport.name());
                     let answered = outcomes.iter().map(|(_, outcome)| outcome.messages.len()).sum::<usize>();
                     assert_eq!(answered, in_flight, "{what}, batches of {write_batch}");
-                    assert!(outcomes.iter().flat_map(|(_, outcome)| &outcome.messages).all(|got| *got == body));
+                    assert!(
+                        outcomes.iter().flat_map(|(_, outcome)| &outcome.messages).all(|got| *got == body)
+                    );
                 }
             }
         }

@@ -78,11 +78,7 @@ impl<'a> Input<'a> {
         if is_paid { Ok(()) } else { Err(self.damage(SPENT)) }
     }
 
-    fn complete<'v>(
-        &self,
-        message: &Message,
-        values: impl Iterator<Item = &'v mut Value>,
-    ) -> Decoded<()> {
+    fn complete<'v>(&self, message: &Message, values: impl Iterator<Item = &'v mut Value>) -> Decoded<()> {
         self.paid(message.complete(values, self.budget))
     }
 

@@ -57,8 +57,11 @@ impl Reader<'_> {
         let is_there = |(field, slot): &(&Field, &Value)| {
             !matches!((slot, &field.absent), (Value::Nil, Absent::Omitted))
         };
-        let count =
-            if message.open { message.fields.iter().zip(&slots).filter(is_there).count() } else { slots.len() };
+        let count = if message.open {
+            message.fields.iter().zip(&slots).filter(is_there).count()
+        } else {
+            slots.len()
+        };
         input.pay(count.saturating_mul(FIELD_BYTES))?;
         let mut fields = StructValue::with_capacity(count);
         for (field, slot) in message.fields.iter().zip(slots) {
@@ -158,14 +161,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn whole(
-        &self,
-        of: usize,
-        start: &[u8],
-        bytes: &[u8],
-        budget: &Budget,
-        depth: usize,
-    ) -> Decoded<Value> {
+    fn whole(&self, of: usize, start: &[u8], bytes: &[u8], budget: &Budget, depth: usize) -> Decoded<Value> {
         let mut inner = Input { start, rest: bytes, budget };
         match self.plan.messages.get(of) {
             Some(message) => self.message(message, &mut inner, depth + 1),

@@ -306,7 +306,8 @@ fn two_bytes_stand_for_a_message_of_defaults_only_so_often() {
     ]);
     let order = Type::Struct(vec![Field::new("items", Type::List(Box::new(item)))]);
     let receipt = |returns: &Type, items: usize| {
-        let codec = prepare(&method("Store", vec![Field::new("request", Type::Any)], returns.clone())).unwrap();
+        let codec =
+            prepare(&method("Store", vec![Field::new("request", Type::Any)], returns.clone())).unwrap();
         let order = [0x22, 0].repeat(items);
         let mut bytes = vec![0x1A];
         prost::encoding::encode_varint(order.len() as u64, &mut bytes);

@@ -41,6 +41,27 @@ fn our_own_servers_are_called_with_the_types_of_their_scenario() {
 }
 
 #[test]
+fn a_scenario_that_cannot_be_written_leaves_nothing_beside_it() {
+    let home = TempDir::new().unwrap();
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/quick.toml");
+    let server = Server::ours(scenario, &["--protocol", "grpc"]);
+    let url = format!("grpc+http://{}", server.address);
+    let inspect = |file: &str| said(home.path(), &["inspect", &url, "--scenario-out", file]);
+    let here = |file: &str| home.path().join(file).exists();
+    std::fs::write(home.path().join("mine.toml"), "mine").unwrap();
+    assert_eq!(inspect("mine.toml").code, 2);
+    assert!(!here("mine.protoset"));
+    std::fs::write(home.path().join("theirs.protoset"), "theirs").unwrap();
+    let refused = inspect("theirs.toml");
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("theirs.protoset"), "{}", refused.err);
+    assert!(!here("theirs.toml"));
+    assert_eq!(inspect("new.toml").code, 0);
+    assert!(here("new.toml") && here("new.protoset"));
+    well(home.path(), &["validate", "new.toml"]);
+}
+
+#[test]
 fn the_items_of_a_stream_are_printed_one_a_line_over_every_protocol() {
     let home = TempDir::new().unwrap();
     let text = "name = \"s\"\n[methods.feed]\nparams = { n = \"int\", word = \"text\" }\nstream = { items = 3 }\nreturns = { echo = \"word\" }\n[backends.b]\nprotocol = \"binary-tcp\"\n";

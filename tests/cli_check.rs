@@ -42,6 +42,21 @@ fn verdict(check: &Value, metric: &str) -> String {
 }
 
 #[test]
+fn a_command_for_a_back_end_on_a_unix_socket_is_refused() {
+    let sandbox = Sandbox::new();
+    let unix = scenario("", "closed = { concurrency = 1 }", "")
+        .replace("protocol = \"binary-tcp\"", "protocol = \"binary-tcp\"\nlisten = \"unix\"");
+    sandbox.write("unix.toml", unix);
+    let served = served("unix.toml");
+    for flag in ["--base-command", "--candidate-command"] {
+        let sides = ["unix.toml", "--base", "binary", "--candidate", "binary", flag, &served];
+        let words = [flag, "UNIX socket", "remove `listen` from [backends.binary]"];
+        check(&sandbox, &sides).expect_code(2).says(&words);
+    }
+    assert!(!sandbox.path("reports").exists());
+}
+
+#[test]
 fn a_server_with_more_work_per_call_is_a_regression() {
     let sandbox = Sandbox::new();
     let closed = "closed = { concurrency = 1 }";
@@ -89,6 +104,9 @@ fn a_server_with_more_work_per_call_is_a_regression() {
     {
         assert!(sandbox.path("out").join(file).is_file(), "{file}");
     }
+    // Formats of a run take the rounds that lie beside the check.
+    sandbox.run(["report", "out/check.json", "--format", "html,md", "--out", "page"]).expect_code(0);
+    assert!(sandbox.path("page/report.html").exists());
     let again = sandbox.run(["report", "out", "--format", "junit"]).expect_code(0);
     assert!(again.stdout.contains("<failure message=\"service p50 +"), "{again:?}");
     let schema = sandbox.run(["schema", "check"]).expect_code(0).json();

@@ -147,6 +147,17 @@ fn a_stored_run_is_rendered_in_every_format() {
     sandbox.run(["run", "small.toml", "--out", "other"]);
     sandbox.run(["report", "out", "other", "--format", "csv", "--out", "both"]).expect_code(0);
     assert_eq!(listing(&sandbox.path("both")), ["other", "out"]);
+    // Two folders of one name, and a run under another name, as a page saves it.
+    sandbox.run(["report", "out", "./out", "--format", "csv", "--out", "twice"]).expect_code(0);
+    assert_eq!(listing(&sandbox.path("twice")), ["out", "out-2"]);
+    std::fs::copy(out.join("run.json"), sandbox.path("small.json")).unwrap();
+    sandbox.run(["report", "small.json", "--format", "md"]).expect_code(0);
+    // Nothing is written where one of the formats does not exist.
+    sandbox
+        .run(["report", "out", "--format", "html,nonsense", "--out", "none"])
+        .expect_code(2)
+        .says(&["nonsense", "html, svg"]);
+    assert!(!sandbox.path("none").exists());
     sandbox.run(["report", "out", "--format", "poem"]).expect_code(2).says(&["poem", "html", "csv"]);
     sandbox
         .run(["report", "out", "--format", "csv", "--out", "/dev/full"])

@@ -137,20 +137,23 @@ fn flags_that_make_no_sense_are_refused_and_say_what_does() {
         (&["--only", "tpc"][..], &["--only tpc", "allowed: tcp, http"][..]),
         (&["--only", ""], &["--only"]),
         (&["--calls", "10", "--duration", "1s"], &["--calls", "--duration", "cannot be used with"]),
-        (&["--calls", "0"], &["--calls", "at least 1"]),
+        (&["--calls", "0"], &["--calls", "from 1 to 1000000000000"]),
         (&["--calls", "many"], &["--calls", "many"]),
-        (&["--duration", "0s"], &["--duration", "longer than 0"]),
+        (&["--duration", "0s"], &["--duration", "at least 1ms"]),
         (&["--duration", "soon"], &["--duration", "soon"]),
         (&["--duration", "-5s"], &["--duration"]),
         (&["--warmup", "brief"], &["--warmup", "brief"]),
-        (&["--rate", "0"], &["--rate", "positive"]),
-        (&["--rate", "-1"], &["--rate", "positive"]),
-        (&["--rate", "NaN"], &["--rate", "positive"]),
-        (&["--rate", "inf"], &["--rate", "positive"]),
+        (&["--rate", "0"], &["--rate", "from 0.001 to 10000000"]),
+        (&["--rate", "-1"], &["--rate", "from 0.001 to 10000000"]),
+        (&["--rate", "NaN"], &["--rate", "from 0.001 to 10000000"]),
+        (&["--rate", "inf"], &["--rate", "from 0.001 to 10000000"]),
         (&["--rate", "100", "--concurrency", "3"], &["--rate", "--concurrency"]),
-        (&["--concurrency", "0"], &["--concurrency", "at least 1"]),
+        (&["--rate", "1e12"], &["--rate", "from 0.001 to 10000000"]),
+        (&["--concurrency", "0"], &["--concurrency", "from 1 to 65536"]),
+        (&["--concurrency", "4000000000"], &["--concurrency", "from 1 to 65536"]),
         (&["--concurrency", "4294967296"], &["--concurrency"]),
-        (&["--rounds", "0"], &["--rounds", "at least 1"]),
+        (&["--rounds", "0"], &["--rounds", "from 1 to 1000"]),
+        (&["--rounds", "1000000000"], &["--rounds", "from 1 to 1000"]),
         (&["--rounds", "-1"], &["--rounds", "-1"]),
         (&["--calls", "-1"], &["--calls", "-1"]),
         (&["--placement", "moon"], &["--placement", "moon", "split, shared, free"]),
@@ -163,6 +166,19 @@ fn flags_that_make_no_sense_are_refused_and_say_what_does() {
     }
     refused(&sandbox, &["ran"], &["ran", "run"]);
     refused(&sandbox, &["run", "seed", "--concurrency", "8"], &["--concurrency", "one call in flight"]);
+}
+
+#[test]
+fn more_rounds_than_a_run_may_have_are_refused() {
+    let sandbox = Sandbox::new();
+    let connections: Vec<String> = (1..=60).map(|connections| connections.to_string()).collect();
+    let sweep = format!("[sweep]\nconnections = [{}]\n[backends.tcp]", connections.join(", "));
+    sandbox.write("good.toml", spoiled("[backends.tcp]", &sweep).replace("xmlrpc", "grpc"));
+    let words = ["120 cells", "120000 rounds", "at most 100000", "--rounds"];
+    for command in ["run", "validate"] {
+        refused(&sandbox, &[command, "good.toml", "--rounds", "1000"], &words);
+    }
+    sandbox.run(["validate", "good.toml", "--rounds", "1000", "--only", "tcp"]).expect_code(0);
 }
 
 #[test]

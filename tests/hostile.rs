@@ -226,3 +226,36 @@ fn a_client_says_what_a_server_did_wrong_and_does_not_hang() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{scheme} {shown:?}");
     }
 }
+
+/// A server of `binary-tcp` that answers every call with this fault.
+fn failing(message: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 12];
+            while stream.read_exact(&mut head).is_ok() {
+                let (length, id) = head.split_at(4);
+                let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+                stream.read_exact(&mut vec![0; length - 8]).unwrap();
+                let message = [&[u8::try_from(message.len()).unwrap()], message.as_bytes()].concat();
+                let body = [b"\x01\x02\x04Evil", &message[..]].concat();
+                let length = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+                stream.write_all(&[&length[..], id, &body].concat()).unwrap();
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn an_error_of_a_server_reaches_the_terminal_without_escape_sequences() {
+    let home = TempDir::new().unwrap();
+    std::fs::write(home.path().join("s.toml"), SCENARIO).unwrap();
+    let url = format!("binary+tcp://{}", failing("\u{1b}]0;owned\u{7}\u{9b}31mred\nnext"));
+    let called = said(home.path(), &["call", &url, "add", "[2, 3]", "--scenario", "s.toml"]);
+    assert_eq!(called.code, 1, "{}", called.err);
+    assert!(called.err.contains("owned") && called.err.contains("red\nnext"), "{:?}", called.err);
+    assert!(!called.err.chars().any(|c| c.is_control() && c != '\n'), "{:?}", called.err);
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
-use super::remote::{self, NO_ANSWER, Remote};
+use super::remote::{self, NO_ANSWER, Remote, printable, printable_lines};
 use crate::codec::{ProtoMethod, ProtoSchema};
 use crate::protocol::{Asker, OneAnswer, OneCall, one_method, reflect};
 use crate::rpc::{CallError, Compression, Field, Service, Type, Value};
@@ -185,7 +185,7 @@ fn find_method(asked: &str, schema: &ProtoSchema) -> anyhow::Result<(String, Pro
     let mut names = Vec::new();
     for service in services {
         for method in service.methods {
-            names.push(format!("{}/{}", service.name, method.name));
+            names.push(printable(&format!("{}/{}", service.name, method.name)));
             if method.name == name && wanted.is_none_or(|wanted| wanted == service.name) {
                 found.push((service.name.clone(), method));
             }
@@ -281,6 +281,6 @@ fn refused(arguments: &Arguments, remote: &Remote, error: &CallError) -> anyhow:
         };
         print_line(&json!({ "error": fault }))?;
     }
-    anstream::eprintln!("{text}");
+    anstream::eprintln!("{}", printable_lines(&text));
     Ok(code)
 }

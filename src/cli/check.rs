@@ -23,10 +23,10 @@ pub(super) struct Arguments {
     /// The back end that is checked; the same one for a check against itself
     #[arg(long, value_name = "BACKEND", required_unless_present = "calibrate", conflicts_with = "calibrate")]
     candidate: Option<String>,
-    /// Replaces the base's command, as './server-old --port {port}'
+    /// Replaces the base's command, as './server-old --port {port}'; it listens on TCP
     #[arg(long, value_name = "COMMAND")]
     base_command: Option<String>,
-    /// Replaces the candidate's command, as './server-new --port {port}'
+    /// Replaces the candidate's command, as './server-new --port {port}'; it listens on TCP
     #[arg(long, value_name = "COMMAND")]
     candidate_command: Option<String>,
     /// Pairs of rounds; as many as the budget allows where it is not given

@@ -1,6 +1,7 @@
 //! `wirebench inspect`: what a server says about itself, and a scenario to start from.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::remote::{self, NO_ANSWER, Remote};
+use super::remote::{self, NO_ANSWER, Remote, printable, printable_lines};
 use crate::protocol::registry;
 use crate::protocol::{Asker, Offer, OfferedMethod};
 use crate::rpc::{CallError, Compression};
@@ -48,11 +49,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let offer = match introspect(&asker) {
         Ok(offer) => offer,
         Err(CallError::Remote(fault)) => {
-            anstream::eprintln!("{}\nthe server does not tell what it offers", remote.native(&fault));
+            let text = printable_lines(&remote.native(&fault));
+            anstream::eprintln!("{text}\nthe server does not tell what it offers");
             return Ok(1);
         }
         Err(error) => {
-            anstream::eprintln!("{error}");
+            anstream::eprintln!("{}", printable_lines(&error.to_string()));
             return Ok(NO_ANSWER);
         }
     };
@@ -88,7 +90,7 @@ fn show(arguments: &Arguments, offer: &Offer) -> anyhow::Result<()> {
             writeln!(text, "      {}", printable(help.trim()))?;
         }
         if let Some(obstacle) = &method.obstacle {
-            writeln!(text, "      cannot be called: {obstacle}")?;
+            writeln!(text, "      cannot be called: {}", printable(obstacle))?;
         }
     }
     if offer.methods.is_empty() {
@@ -113,11 +115,6 @@ fn signature(method: &OfferedMethod) -> String {
     format!("{service}{}({params}) -> {stream}{}", method.name, method.returns)
 }
 
-/// A server's text without the escapes that a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
-}
-
 fn write_scenario(arguments: &Arguments, path: &Path, offer: &Offer) -> anyhow::Result<()> {
     let mut notes = offer.notes.clone();
     let service = chosen_service(arguments, offer, &mut notes)?;
@@ -132,9 +129,9 @@ fn write_scenario(arguments: &Arguments, path: &Path, offer: &Offer) -> anyhow::
         help: method.help.clone(),
     };
     let methods: Vec<SkeletonMethod> = offer.methods.iter().filter(is_of_it).map(method).collect();
-    let name = offer.name.clone().or_else(|| service.clone()).filter(|name| !name.trim().is_empty());
+    let name = offer.name.clone().or_else(|| service.clone());
     let mut skeleton = Skeleton {
-        name: name.unwrap_or_else(|| "my service".into()),
+        name: name.unwrap_or_default(),
         url: arguments.url.clone(),
         backend_lines: Vec::new(),
         methods,
@@ -143,21 +140,32 @@ fn write_scenario(arguments: &Arguments, path: &Path, offer: &Offer) -> anyhow::
     if !skeleton.is_callable() {
         anyhow::bail!("the server offers no method that could be called: no scenario is written");
     }
-    if let (Some(descriptors), Some(service)) = (&offer.descriptors, &service) {
-        let beside = path.with_extension("protoset");
-        let file = beside.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        write_new(&beside, descriptors)?;
-        skeleton.backend_lines.push("# The messages, as the server told them; a .proto does as well.".into());
-        skeleton.backend_lines.push(format!("proto = {}", json!(file)));
-        skeleton.backend_lines.push(format!("service = {}", json!(service)));
-    }
     let metadata =
         arguments.metadata.iter().map(|(name, value)| format!("{} = {}", json!(name), json!(value)));
     let metadata: Vec<String> = metadata.collect();
     if !metadata.is_empty() {
         skeleton.backend_lines.push(format!("metadata = {{ {} }}", metadata.join(", ")));
     }
-    write_new(path, skeleton.to_toml().as_bytes())?;
+    let mut proto = None;
+    if let (Some(descriptors), Some(service)) = (&offer.descriptors, &service) {
+        let beside = path.with_extension("protoset");
+        let file = beside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        proto = Some((beside, descriptors));
+        skeleton.backend_lines.push("# The messages, as the server told them; a .proto does as well.".into());
+        skeleton.backend_lines.push(format!("proto = {}", json!(file)));
+        skeleton.backend_lines.push(format!("service = {}", json!(service)));
+    }
+    // First the file that was named: where it cannot be made, nothing else is left behind.
+    let mut file = make_new(path)?;
+    let beside = proto.map_or(Ok(()), |(beside, descriptors)| {
+        let mut file = make_new(&beside)?;
+        fill(&mut file, &beside, descriptors)
+    });
+    let written = beside.and_then(|()| fill(&mut file, path, skeleton.to_toml().as_bytes()));
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written?;
     anstream::eprintln!("written: {}; look through it, then: wirebench run {0}", path.display());
     Ok(())
 }
@@ -171,7 +179,7 @@ fn chosen_service(
     let mut services: Vec<&String> =
         offer.methods.iter().filter_map(|method| method.service.as_ref()).collect();
     services.dedup();
-    let names = services.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = services.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
     if let Some(asked) = &arguments.service {
         anyhow::ensure!(services.contains(&asked), "the server has no service {asked:?}; it has: {names}");
         return Ok(Some(asked.clone()));
@@ -183,8 +191,10 @@ fn chosen_service(
     Ok(first.map(|name| (*name).clone()))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = std::fs::File::create_new(path)
-        .with_context(|| format!("cannot make the new file {}", path.display()))?;
+fn make_new(path: &Path) -> anyhow::Result<File> {
+    File::create_new(path).with_context(|| format!("cannot make the new file {}", path.display()))
+}
+
+fn fill(file: &mut File, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))
 }

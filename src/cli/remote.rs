@@ -78,6 +78,16 @@ impl Remote {
     }
 }
 
+/// A server's text without the escapes that a terminal would obey, on one line.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// The same for text of several lines, as a traceback is.
+pub(super) fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// A time on the command line, in nanoseconds.
 pub(super) fn duration(text: &str) -> Result<u64, String> {
     parse_duration_ns(text).map_err(|error| error.to_string())

@@ -32,8 +32,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         columns: super::columns(),
         rounds: arguments.rounds,
     };
+    for format in arguments.format.iter().filter(|format| !is_check_format(format)) {
+        report::check_format(format)?;
+    }
     // Everything is read before anything is written, so that a wrong path leaves no half of a report.
-    let stored = arguments.runs.iter().map(|path| Stored::read(path, &arguments.format));
+    let names = run_names(&arguments.runs);
+    let stored = arguments.runs.iter().zip(names).map(|(path, name)| Stored::read(path, name, arguments));
     let stored = stored.collect::<anyhow::Result<Vec<_>>>()?;
     for format in &arguments.format {
         let mut runs = Vec::new();
@@ -42,7 +46,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
                 (Some(check), _) if is_check_format(format) => {
                     give(
                         &[render_check(format, check, options)?],
-                        of.folder(arguments).as_deref(),
+                        of.folder.as_deref(),
                         &arguments.baseline,
                     )?;
                 }
@@ -59,7 +63,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         }
         for (of, (run, histograms)) in runs {
             let files = report::render_files(format, run, histograms, options)?;
-            give(&files, of.folder(arguments).as_deref(), &arguments.baseline)?;
+            give(&files, of.folder.as_deref(), &arguments.baseline)?;
         }
     }
     Ok(0)
@@ -75,30 +79,27 @@ fn baseline(text: &str) -> Result<String, String> {
 }
 
 /// What lies at one of the paths. A check's folder holds its rounds as a run too.
-struct Stored<'a> {
-    path: &'a Path,
+struct Stored {
+    /// Where its files are written; `None` for standard output.
+    folder: Option<PathBuf>,
     check: Option<CheckResult>,
     /// Where one of the formats wants it.
     run: Option<(RunResult, Histograms)>,
 }
 
-impl<'a> Stored<'a> {
-    fn read(path: &'a Path, formats: &[String]) -> anyhow::Result<Self> {
+impl Stored {
+    fn read(path: &Path, name: PathBuf, arguments: &Arguments) -> anyhow::Result<Self> {
         let check = load_check(path)?;
-        let run = if check.is_some() && formats.iter().all(|format| is_check_format(format)) {
+        let run = if check.is_some() && arguments.format.iter().all(|format| is_check_format(format)) {
             None
         } else {
             let run = load_run(path)?;
             let histograms = load_histograms(path, &run);
             Some((run, histograms))
         };
-        Ok(Self { path, check, run })
-    }
-
-    /// Where its files are written; `None` for standard output.
-    fn folder(&self, arguments: &Arguments) -> Option<PathBuf> {
-        let dir = arguments.out.as_ref()?;
-        Some(if arguments.runs.len() > 1 { dir.join(run_name(self.path)) } else { dir.clone() })
+        let is_one = arguments.runs.len() == 1;
+        let folder = arguments.out.as_ref().map(|dir| if is_one { dir.clone() } else { dir.join(name) });
+        Ok(Self { folder, check, run })
     }
 }
 
@@ -123,9 +124,47 @@ fn give(files: &[ReportFile], dir: Option<&Path>, baseline: &str) -> anyhow::Res
     Ok(())
 }
 
-/// The name of a run's folder, which keeps the files of several runs apart.
+/// The names of the runs' folders, which keep the files of several runs apart: of one name, the second is
+/// `NAME-2`.
+fn run_names(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let own: Vec<PathBuf> = paths.iter().map(|path| run_name(path)).collect();
+    let mut names: Vec<PathBuf> = Vec::new();
+    for (index, name) in own.iter().enumerate() {
+        let numbered = |number: usize| {
+            let mut numbered = name.clone().into_os_string();
+            numbered.push(format!("-{number}"));
+            PathBuf::from(numbered)
+        };
+        let is_first = !own[..index].contains(name);
+        // One of the first so many is not taken.
+        let free =
+            (2..=2 + 2 * own.len()).map(numbered).find(|name| !names.contains(name) && !own.contains(name));
+        names.push(if is_first { name.clone() } else { free.unwrap_or_else(|| name.clone()) });
+    }
+    names
+}
+
+/// The name of a run's folder.
 fn run_name(path: &Path) -> PathBuf {
     let folder = if path.is_dir() { Some(path) } else { path.parent() };
     let absolute = folder.and_then(|folder| std::path::absolute(folder).ok());
     absolute.as_deref().and_then(|folder| folder.file_name()).map_or_else(|| "run".into(), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_name_have_folders_of_their_own() {
+        let names = |paths: &[&str]| {
+            let paths: Vec<PathBuf> = paths.iter().map(|path| Path::new(path).join("run.json")).collect();
+            run_names(&paths)
+        };
+        let expected = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(names(&["/a/one", "/b/two"]), expected(&["one", "two"]));
+        assert_eq!(names(&["/pr/bench", "/main/bench"]), expected(&["bench", "bench-2"]));
+        let taken = names(&["/a/bench", "/b/bench", "/c/bench-2", "/d/bench"]);
+        assert_eq!(taken, expected(&["bench", "bench-3", "bench-2", "bench-4"]));
+    }
 }

@@ -13,11 +13,18 @@ use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeSeq as _, SerializeTuple as _};
 use serde::{Serialize, de};
 
-use super::support::{ROOM_IN_ADVANCE, Refused, check_shape, damage, decode_error, each, encode_error};
+use super::support::{
+    Budget, FIELD_BYTES, ROOM_IN_ADVANCE, Refused, SPENT, check_shape, damage, decode_error, each,
+    encode_error,
+};
 use super::{Codec, DecodeError, EncodeError, Options, Shape, ShapeCodec, Unsupported, field};
 use crate::rpc::{Field, StructValue, Type, Value};
 
 const NAME: &str = "postcard";
+
+/// How much memory a byte of a message may stand for, beside what every message may take. A field of a
+/// struct takes 48 bytes and needs one, but for nil, which needs none.
+const MEMORY_PER_BYTE: usize = 64;
 
 /// The codec.
 #[derive(Debug)]
@@ -78,9 +85,10 @@ impl ShapeCodec for PostcardShape {
     fn decode(&self, bytes: &[u8], values: &mut Vec<Value>) -> Result<(), DecodeError> {
         let before = values.len();
         let mut input = Deserializer::from_bytes(bytes);
+        let budget = &Budget::new(bytes, MEMORY_PER_BYTE);
         let mut read = |ty| {
             values.push(Value::Nil);
-            values.last_mut().map_or(Ok(()), |value| Expected { ty, value }.deserialize(&mut input))
+            values.last_mut().map_or(Ok(()), |value| Expected { ty, value, budget }.deserialize(&mut input))
         };
         let decoded = match &self.shape {
             Shape::Result(ty) => read(ty),
@@ -161,6 +169,7 @@ impl Serialize for Typed<'_> {
 struct Expected<'t, 'v> {
     ty: &'t Type,
     value: &'v mut Value,
+    budget: &'v Budget,
 }
 
 impl<'de> DeserializeSeed<'de> for Expected<'_, '_> {
@@ -220,7 +229,7 @@ impl<'de> Visitor<'de> for Expected<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         if let Type::Struct(fields) = self.ty {
-            *self.value = Value::Struct(read_fields(fields, items)?);
+            *self.value = Value::Struct(read_fields(fields, items, self.budget)?);
             return Ok(());
         }
         let Type::List(ty) = self.ty else { return Err(de::Error::custom("no list is expected")) };
@@ -229,7 +238,7 @@ impl<'de> Visitor<'de> for Expected<'_, '_> {
         loop {
             list.push(Value::Nil);
             let Some(value) = list.last_mut() else { break };
-            if items.next_element_seed(Expected { ty, value })?.is_none() {
+            if items.next_element_seed(Expected { ty, value, budget: self.budget })?.is_none() {
                 list.pop();
                 break;
             }
@@ -239,12 +248,19 @@ impl<'de> Visitor<'de> for Expected<'_, '_> {
     }
 }
 
-fn read_fields<'de, A: SeqAccess<'de>>(fields: &[Field], mut items: A) -> Result<StructValue, A::Error> {
+fn read_fields<'de, A: SeqAccess<'de>>(
+    fields: &[Field],
+    mut items: A,
+    budget: &Budget,
+) -> Result<StructValue, A::Error> {
+    if !budget.take(fields.len().saturating_mul(FIELD_BYTES)) {
+        return Err(de::Error::custom(SPENT));
+    }
     let mut values = StructValue::with_capacity(fields.len());
     for (index, field) in fields.iter().enumerate() {
         values.push((Arc::clone(&field.name), Value::Nil));
         let Some((_, value)) = values.last_mut() else { break };
-        let found = items.next_element_seed(Expected { ty: &field.ty, value })?;
+        let found = items.next_element_seed(Expected { ty: &field.ty, value, budget })?;
         found.ok_or_else(|| de::Error::invalid_length(index, &"all fields"))?;
     }
     Ok(values)
@@ -320,6 +336,21 @@ mod tests {
         let lie = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1];
         assert!(codec.decode(&lie, &mut Vec::new()).is_err());
         assert!(codec.decode(&[&[1], &lie[..]].concat(), &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn structs_of_fields_without_bytes_end_within_the_budget() {
+        let mut fields: Vec<Field> =
+            (0..50).map(|field| Field::new(&format!("nil{field}"), Type::Nil)).collect();
+        fields.push(Field::new("flag", Type::Bool));
+        let codec = prepared(&Type::List(Box::new(Type::Struct(fields))));
+        let flags = |count: usize| {
+            let mut bytes = postcard::to_allocvec(&count).unwrap();
+            bytes.resize(bytes.len() + count, 1);
+            bytes
+        };
+        assert!(codec.decode(&flags(5_000), &mut Vec::new()).is_ok());
+        assert!(codec.decode(&flags(50_000), &mut Vec::new()).is_err());
     }
 
     #[test]

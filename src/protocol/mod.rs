@@ -179,6 +179,12 @@ pub trait ServerEnvelope: Send {
     /// transport is to end the call.
     fn fault(&mut self, call: CallKey, fault: &Fault, out: &mut Vec<u8>) -> Status;
 
+    /// The answer to one of the calls of [`Asked::Several`] that the envelope gives itself (introspection):
+    /// the codec's bytes, or a fault. `None` for the service's methods.
+    fn own_answer(&mut self, _method: &str, _arguments: &[u8]) -> Option<Result<Vec<u8>, Fault>> {
+        None
+    }
+
     /// Writes the whole answer to [`Asked::Several`]. An envelope that never asks so need not.
     fn join(&mut self, _call: CallKey, _answers: &[Result<Vec<u8>, Fault>], _out: &mut Vec<u8>) {}
 
@@ -265,6 +271,6 @@ pub enum Part {
         /// The codec's bytes.
         arguments: Vec<u8>,
     },
-    /// The envelope has answered it: with the codec's bytes, or a fault.
-    Answered(Result<Vec<u8>, Fault>),
+    /// A call that the envelope refuses.
+    Refused(Fault),
 }

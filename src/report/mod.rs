@@ -143,6 +143,19 @@ fn format_names() -> String {
     FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether there is such a format.
+///
+/// # Errors
+/// There is none.
+pub fn check_format(name: &str) -> Result<(), ReportError> {
+    find_format(name).map(|_| ())
+}
+
+fn find_format(name: &str) -> Result<&'static Format, ReportError> {
+    let unknown = || ReportError::UnknownFormat { name: name.to_owned() };
+    FORMATS.iter().find(|known| known.name == name).ok_or_else(unknown)
+}
+
 /// Makes a report with the default options. A format of several files gives them one after the other.
 ///
 /// # Errors
@@ -174,11 +187,7 @@ pub fn render_files(
     histograms: &Histograms,
     options: Options,
 ) -> Result<Vec<ReportFile>, ReportError> {
-    let found = FORMATS
-        .iter()
-        .find(|known| known.name == format)
-        .ok_or_else(|| ReportError::UnknownFormat { name: format.to_owned() })?;
-    (found.render)(&Input { run, histograms, options })
+    (find_format(format)?.render)(&Input { run, histograms, options })
 }
 
 /// Makes one report of several runs; `None` where the format has one report per run.

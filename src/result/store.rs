@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::cell::RoundRecord;
@@ -306,13 +307,18 @@ fn slug(name: &str) -> String {
     if slug.is_empty() { "unnamed".to_owned() } else { slug.to_owned() }
 }
 
-/// Reads a run: its folder, or its `run.json`.
+/// Reads a run: its folder, its `run.json` under any name, or the `check.json` beside it.
 ///
 /// # Errors
 /// There is no run, or it is of a later version, or damaged.
 pub fn load_run(path: &Path) -> Result<RunResult, StoreError> {
-    let file = if path.is_dir() { path.join(RUN_FILE) } else { path.to_owned() };
-    let text = match fs::read(&file) {
+    let mut file = if path.is_dir() { path.join(RUN_FILE) } else { path.to_owned() };
+    let mut read = fs::read(&file);
+    if !path.is_dir() && read.as_ref().is_ok_and(|text| is_check(text)) {
+        file = path.with_file_name(RUN_FILE);
+        read = fs::read(&file);
+    }
+    let text = match read {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => {
             let rounds = load_rounds(path).map_or(0, |rounds| rounds.len());
@@ -326,21 +332,31 @@ pub fn load_run(path: &Path) -> Result<RunResult, StoreError> {
     versioned(&text, &file)
 }
 
-/// Reads a check: its folder, or its `check.json`. `None` for a folder, or the `run.json` of one, that
-/// holds no check.
+/// Reads a check: its folder, or its `check.json` under any name. `None` for a folder that holds no check,
+/// and for a file that is none.
 ///
 /// # Errors
 /// It is of a later version, or damaged.
 pub fn load_check(path: &Path) -> Result<Option<CheckResult>, StoreError> {
     let file = if path.is_dir() { path.join(CHECK_FILE) } else { path.to_owned() };
-    if file.file_name().is_some_and(|name| name == RUN_FILE) {
-        return Ok(None);
-    }
     match fs::read(&file) {
+        Ok(text) if !path.is_dir() && !is_check(&text) => Ok(None),
         Ok(text) => versioned(&text, &file).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => Ok(None),
         Err(error) => Err(io_error("read", &file)(error)),
     }
+}
+
+/// Whether a result is that of a check. Files are renamed and saved from pages, so their names say nothing.
+fn is_check(text: &[u8]) -> bool {
+    serde_json::from_slice::<Told>(text).is_ok_and(|told| told.pairs.is_some() && told.cells.is_none())
+}
+
+/// What tells a check from a run.
+#[derive(Deserialize)]
+struct Told {
+    pairs: Option<IgnoredAny>,
+    cells: Option<IgnoredAny>,
 }
 
 /// The version first: a later one may look different everywhere else.
@@ -387,7 +403,7 @@ pub fn load_rounds(dir: &Path) -> Result<Vec<StoredRound>, StoreError> {
 
 /// Reads and merges the histograms of a run: of each cell's valid rounds, or of all its rounds where
 /// none is valid, like the cell's figures. A file that cannot be read is named in the result.
-/// `path` is the run's folder or its `run.json`.
+/// `path` is the run's folder or a file in it.
 #[must_use]
 pub fn load_histograms(path: &Path, run: &RunResult) -> Histograms {
     let dir = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };

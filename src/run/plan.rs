@@ -18,6 +18,9 @@ const SPLIT_WRITE_BATCH: u32 = 16;
 /// On one core every write is a chance for the other side to take over: everything at once.
 pub(super) const SHARED_WRITE_BATCH: u32 = 1 << 16;
 
+/// The most rounds of a run: with the shortest of them it takes a night.
+const MOST_ROUNDS: u64 = 100_000;
+
 /// Everything that a run will do.
 #[derive(Debug)]
 pub struct Plan {
@@ -99,6 +102,17 @@ pub enum PlanError {
         /// The back ends of the scenario.
         allowed: String,
     },
+    /// More rounds than a run may have.
+    #[error(
+        "{cells} cells with their rounds are {rounds} rounds, and a run has at most {MOST_ROUNDS}: fewer \
+         --rounds (or [load] rounds), or --only some back ends"
+    )]
+    Rounds {
+        /// The cells.
+        cells: usize,
+        /// Their rounds together.
+        rounds: u64,
+    },
     /// Nothing is left to run.
     #[error("nothing to run: every back end is left out")]
     Nothing,
@@ -162,6 +176,10 @@ impl Plan {
         }
         if cells.is_empty() {
             return Err(PlanError::Nothing);
+        }
+        let rounds = cells.iter().map(|cell| u64::from(cell.point.load.rounds)).sum();
+        if rounds > MOST_ROUNDS {
+            return Err(PlanError::Rounds { cells: cells.len(), rounds });
         }
         let order = interleave(&cells, scenario.seed);
         Ok(Self { scenario, service, cells, left_out, order })

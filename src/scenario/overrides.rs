@@ -1,5 +1,6 @@
 //! What the command line replaces in a scenario. The rules are those of the file.
 
+use super::read::keys::{CONCURRENCY, COUNT, Kind, LENGTH, RATE, ROUNDS, WARMUP_CALLS};
 use super::{
     Amount, Arrivals, Catalogue, LinkError, LoadModel, LoadPoint, Mix, Placement, Scenario, ThinkTime,
 };
@@ -46,6 +47,27 @@ pub(super) fn refuse(flag: &'static str, message: impl Into<String>) -> Override
     OverrideError { flag, message: message.into() }
 }
 
+impl Overrides {
+    /// Refuses what a file could not say either: the ranges are those of its keys.
+    fn check_ranges(&self) -> Result<(), OverrideError> {
+        let within = |flag, key: &Kind, fits: bool| {
+            if fits { Ok(()) } else { Err(refuse(flag, format!("expected {}", key.describe()))) }
+        };
+        let integer = |flag, key: Kind, value: Option<u64>| {
+            within(flag, &key, value.is_none_or(|value| key.takes_integer(value)))
+        };
+        integer("--rounds", ROUNDS, self.rounds.map(u64::from))?;
+        integer("--calls", COUNT, self.calls)?;
+        integer("--concurrency", CONCURRENCY, self.concurrency.map(u64::from))?;
+        within("--rate", &RATE, self.rate_per_s.is_none_or(|rate| RATE.takes_number(rate)))?;
+        within("--duration", &LENGTH, self.duration_ns.is_none_or(|ns| LENGTH.takes_duration(ns)))?;
+        match self.warmup {
+            Some(Amount::Calls(calls)) => integer("--warmup", WARMUP_CALLS, Some(calls)),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Scenario {
     /// Replaces what the command line says, and checks again that all fits together. On an error
     /// the scenario may be changed in part: it is not to be used.
@@ -57,6 +79,7 @@ impl Scenario {
         overrides: &Overrides,
         catalogue: &dyn Catalogue,
     ) -> Result<(), OverrideError> {
+        overrides.check_ranges()?;
         let sequence = matches!(self.mix, Mix::Sequence(_));
         if overrides.calls.is_some() && overrides.duration_ns.is_some() {
             return Err(refuse("--duration", "--calls and --duration exclude each other"));
@@ -65,9 +88,6 @@ impl Scenario {
             return Err(refuse("--rate", "--concurrency and --rate exclude each other"));
         }
         if let Some(concurrency) = overrides.concurrency {
-            if concurrency == 0 {
-                return Err(refuse("--concurrency", "must be at least 1"));
-            }
             if self.capacity.is_some() {
                 let why = "the scenario searches a capacity, which needs an open load";
                 return Err(refuse("--concurrency", why));
@@ -81,9 +101,6 @@ impl Scenario {
             self.sweep.rate_per_s.clear();
         }
         if let Some(rate_per_s) = overrides.rate_per_s {
-            if !rate_per_s.is_finite() || rate_per_s <= 0.0 {
-                return Err(refuse("--rate", "must be a positive number of calls per second"));
-            }
             if sequence {
                 return Err(refuse("--rate", "the scenario's sequence is closed, one call in flight"));
             }
@@ -127,9 +144,6 @@ impl Scenario {
 
     fn override_lengths(&mut self, overrides: &Overrides) -> Result<(), OverrideError> {
         if let Some(rounds) = overrides.rounds {
-            if rounds == 0 {
-                return Err(refuse("--rounds", "must be at least 1"));
-            }
             self.load.rounds = rounds;
         }
         if !self.load.stages.is_empty() && (overrides.calls.is_some() || overrides.duration_ns.is_some()) {
@@ -137,8 +151,6 @@ impl Scenario {
             return Err(refuse(flag, "the scenario's stages say how long the load lasts"));
         }
         match (overrides.calls, overrides.duration_ns) {
-            (Some(0), _) => return Err(refuse("--calls", "must be at least 1")),
-            (_, Some(0)) => return Err(refuse("--duration", "must be longer than 0")),
             (Some(calls), _) => self.load.length = Amount::Calls(calls),
             (None, Some(ns)) => self.load.length = Amount::DurationNs(ns),
             (None, None) => {}
@@ -198,13 +210,59 @@ mod tests {
             (Overrides { rate_per_s: Some(10.0), ..default }, "--rate"),
             (Overrides { rounds: Some(0), ..default }, "--rounds"),
             (Overrides { calls: Some(0), ..default }, "--calls"),
+            (Overrides { rounds: Some(1_001), ..default }, "--rounds"),
+            (Overrides { calls: Some(1_000_000_000_001), ..default }, "--calls"),
+            (Overrides { calls: Some(u64::MAX), ..default }, "--calls"),
+            (Overrides { warmup: Some(Amount::Calls(u64::MAX)), ..default }, "--warmup"),
             (Overrides { calls: Some(1), duration_ns: Some(1), ..default }, "--duration"),
         ] {
             assert_eq!(overridden("seed", &overrides).err(), Some(flag), "{overrides:?}");
         }
-        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        for rate in [0.0, -1.0, 0.000_9, 1e12, f64::NAN, f64::INFINITY] {
             let overrides = Overrides { rate_per_s: Some(rate), ..default };
             assert_eq!(overridden("quick", &overrides).err(), Some("--rate"));
+        }
+        let concurrency = Some(4_000_000_000);
+        assert_eq!(overridden("quick", &Overrides { concurrency, ..default }).err(), Some("--concurrency"));
+        let duration_ns = Some(999_999);
+        assert_eq!(overridden("quick", &Overrides { duration_ns, ..default }).err(), Some("--duration"));
+    }
+
+    #[test]
+    fn the_ends_of_the_files_ranges_are_allowed_too() {
+        let default = Overrides::default();
+        for overrides in [
+            Overrides { rounds: Some(1_000), concurrency: Some(65_536), ..default },
+            Overrides { rate_per_s: Some(0.001), duration_ns: Some(1_000_000), ..default },
+            Overrides { rate_per_s: Some(1e7), calls: Some(1_000_000_000_000), ..default },
+        ] {
+            assert!(overridden("quick", &overrides).is_ok(), "{overrides:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_allowed() {
+        let mut scenario =
+            Scenario::find_under(std::path::Path::new("/nonexistent"), "quick", &Fixed).unwrap();
+        let mut said = |overrides: Overrides| {
+            scenario.override_with(&overrides, &Fixed).map_err(|error| error.to_string()).unwrap_err()
+        };
+        let default = Overrides::default();
+        for (overrides, words) in [
+            (
+                Overrides { rounds: Some(1_000_000_000), ..default },
+                "--rounds: expected a whole number from 1 to 1000",
+            ),
+            (
+                Overrides { rate_per_s: Some(1e12), ..default },
+                "--rate: expected a number from 0.001 to 10000000",
+            ),
+            (
+                Overrides { duration_ns: Some(9), ..default },
+                "--duration: expected a duration of at least 1ms, as \"500ms\"",
+            ),
+        ] {
+            assert_eq!(said(overrides), words);
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Scenario files to start from: written from what is known of a server, or from nothing. Pure text;
 //! what is written is valid as it stands.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use super::read::keys::{LONGEST_NAME, LONGEST_TITLE, MOST_METHODS};
 use crate::rpc::{Field, Type, Value};
 
 /// What is known of a server.
 #[derive(Debug, Clone)]
 pub struct Skeleton {
-    /// The scenario's name.
+    /// The scenario's name, as the server says it; what a name cannot hold is left out.
     pub name: String,
     /// The server's URL.
     pub url: String,
@@ -61,6 +63,13 @@ impl Skeleton {
         out
     }
 
+    /// The methods that the scenario has: those that it can hold, as many as it can hold.
+    fn mixed(&self) -> Vec<&SkeletonMethod> {
+        let mut names = HashSet::new();
+        let usable = self.methods.iter().filter(|method| is_usable(method));
+        usable.filter(|method| names.insert(&*method.name)).take(MOST_METHODS).collect()
+    }
+
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
@@ -71,11 +80,22 @@ impl Skeleton {
         for note in &self.notes {
             writeln!(out, "# Note: {}.", one_line(note))?;
         }
-        writeln!(out, "\nname = {}", quoted(&self.name))?;
-        for method in &self.methods {
+        let mixed = self.mixed();
+        let usable = self.methods.iter().filter(|method| is_usable(method)).count();
+        if mixed.len() < usable {
+            writeln!(
+                out,
+                "# Note: {} of its methods are left out: a scenario has at most {MOST_METHODS}, each name once.",
+                usable - mixed.len()
+            )?;
+        }
+        writeln!(out, "\nname = {}", quoted(&title(&self.name)))?;
+        for method in self.methods.iter().filter(|method| !is_usable(method)).take(MOST_METHODS) {
+            write_left_out(out, method)?;
+        }
+        for method in &mixed {
             write_method(out, method)?;
         }
-        let mixed: Vec<&SkeletonMethod> = self.methods.iter().filter(|method| is_usable(method)).collect();
         writeln!(out, "\n# How often each method is called, in relation to the others.\n[mix.weights]")?;
         for method in &mixed {
             // Methods whose arguments nobody told would only measure errors.
@@ -101,18 +121,47 @@ fn is_usable(method: &SkeletonMethod) -> bool {
     method.obstacle.is_none()
         && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|character| character.is_ascii_alphanumeric() || "_.-".contains(character))
-        && name.len() <= 100
+        && name.len() <= LONGEST_NAME
+        && method.params.iter().flatten().all(|param| has_good_name(param) && has_good_names(&param.ty))
+        && has_good_names(&method.returns)
 }
 
-fn write_method(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
+/// See `check_name` of the reader.
+fn has_good_name(field: &Field) -> bool {
+    let bad = |character: char| character.is_control() || character.is_whitespace();
+    (1..=LONGEST_NAME).contains(&field.name.chars().count()) && !field.name.chars().any(bad)
+}
+
+fn has_good_names(ty: &Type) -> bool {
+    match ty {
+        Type::List(of) => has_good_names(of),
+        Type::Struct(fields) => fields.iter().all(|field| has_good_name(field) && has_good_names(&field.ty)),
+        _ => true,
+    }
+}
+
+/// A scenario's name: what the server calls itself, without what a name cannot hold.
+fn title(name: &str) -> String {
+    let name: String = one_line(name).trim().chars().take(LONGEST_TITLE).collect();
+    if name.is_empty() { "my service".into() } else { name }
+}
+
+fn write_help(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
     writeln!(out)?;
     for line in method.help.lines().filter(|line| !line.trim().is_empty()).take(HELP_LINES) {
         writeln!(out, "# {}", one_line(line.trim()))?;
     }
-    if !is_usable(method) {
-        let why = method.obstacle.as_deref().unwrap_or("a scenario has no place for this name");
-        return writeln!(out, "# {} is left out: {}.", one_line(&method.name), one_line(why));
-    }
+    Ok(())
+}
+
+fn write_left_out(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
+    write_help(out, method)?;
+    let why = method.obstacle.as_deref().unwrap_or("a scenario has no place for its names");
+    writeln!(out, "# {} is left out: {}.", one_line(&method.name), one_line(why))
+}
+
+fn write_method(out: &mut String, method: &SkeletonMethod) -> std::fmt::Result {
+    write_help(out, method)?;
     writeln!(out, "[methods.{}]", key(&method.name))?;
     match &method.params {
         None => {
@@ -231,6 +280,31 @@ mod tests {
     }
 
     #[test]
+    fn more_methods_than_a_scenario_holds_are_left_out_with_a_note() {
+        let mut methods: Vec<SkeletonMethod> =
+            (0..1_000).map(|number| method(&format!("m{number}"), Some(vec![]), Type::Int)).collect();
+        methods.insert(1, methods[0].clone());
+        let text = skeleton(methods).to_toml();
+        let scenario = Scenario::parse("s.toml", &text, &Fixed).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(scenario.methods.len(), MOST_METHODS);
+        assert_eq!(&*scenario.methods[1].name, "m1");
+        assert!(text.contains("# Note: 745 of its methods are left out"), "{text}");
+    }
+
+    #[test]
+    fn a_servers_name_becomes_one_that_a_scenario_may_have() {
+        for (name, expected) in [
+            ("bell\u{7} and\nline".to_owned(), "bell  and line".to_owned()),
+            ("é".repeat(500), "é".repeat(LONGEST_TITLE)),
+            (" \u{1b}\t".into(), "my service".into()),
+        ] {
+            let skeleton = Skeleton { name, ..skeleton(vec![method("m", Some(vec![]), Type::Int)]) };
+            let scenario = Scenario::parse("s.toml", &skeleton.to_toml(), &Fixed);
+            assert_eq!(scenario.unwrap_or_else(|error| panic!("{error}")).name, expected);
+        }
+    }
+
+    #[test]
     fn whatever_a_server_says_becomes_a_valid_scenario() {
         let nested = Type::Struct(vec![
             Field::new("color", Type::Text),
@@ -248,6 +322,8 @@ mod tests {
             method("silent", None, Type::Any),
             method("half", Some(vec![Field::new("a", Type::Any)]), Type::List(Box::new(Type::Any))),
             method("no spaces, please", None, Type::Nil),
+            method("odd_names", Some(vec![Field::new("a b", Type::Int)]), Type::Nil),
+            method("long_names", None, Type::Struct(vec![Field::new(&"x".repeat(101), Type::Int)])),
             obstacle,
         ]);
         let text = skeleton.to_toml();

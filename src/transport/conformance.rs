@@ -92,6 +92,38 @@ fn calls_in_flight_do_not_mix() {
     });
 }
 
+/// Every frame that has been read is answered, also where the replies of one turn are more than a server
+/// keeps unsent: the client sends nothing more that would wake it.
+#[test]
+fn calls_in_flight_are_answered_though_their_replies_are_more_than_a_turn_holds() {
+    const SHARED_WRITE_BATCH: usize = 65_536;
+    run(async {
+        for transport in networked() {
+            for write_batch in [1, 16, SHARED_WRITE_BATCH] {
+                let batched = || super::Wiring { write_batch, ..wiring() };
+                let server = start(transport, batched()).await;
+                let mut client = TestClient::connect(transport, &server.address, batched()).await;
+                // A large message first, so that one read holds many of the calls that follow.
+                client.call(ECHO, &sample(5 << 20)).await.unwrap();
+                for (in_flight, length) in [(8, 1 << 20), (1000, 4000), (200, 50_000)] {
+                    let in_flight = if transport.max_in_flight() > 1 { in_flight } else { 1 };
+                    let body = sample(length);
+                    for _ in 0..in_flight {
+                        client.submit(ECHO, &body).unwrap();
+                    }
+                    let outcomes = client.wait(in_flight).await.unwrap();
+                    let what = format!("{}, {in_flight} of {length} bytes", transport.name());
+                    let answered = outcomes.iter().map(|(_, outcome)| outcome.messages.len()).sum::<usize>();
+                    assert_eq!(answered, in_flight, "{what}, batches of {write_batch}");
+                    assert!(
+                        outcomes.iter().flat_map(|(_, outcome)| &outcome.messages).all(|got| *got == body)
+                    );
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn several_server_threads_answer() {
     run(async {

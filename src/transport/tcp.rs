@@ -243,9 +243,7 @@ impl Peer {
     /// Serves the connection; ready when it is over, for whatever reason.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_POLL {
-            if self.answer(cx).is_err() {
-                return Poll::Ready(());
-            }
+            let Ok(is_through) = self.answer(cx) else { return Poll::Ready(()) };
             let next_ns = self.handler.work(&mut self.replies);
             if self.flush(cx).is_err() || self.replies.failed {
                 return Poll::Ready(());
@@ -254,7 +252,7 @@ impl Peer {
                 // The client does not read: the write's waker continues.
                 return Poll::Pending;
             }
-            if self.replies.is_awaited.take() {
+            if self.replies.is_awaited.take() || !is_through {
                 continue;
             }
             match self.read.poll_read(cx, &mut self.stream) {
@@ -277,10 +275,12 @@ impl Peer {
         self.replies.write.poll_write(cx, &mut self.stream)
     }
 
-    /// Answers every whole frame that has been read, writing every `write_batch` replies.
-    fn answer(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
+    /// Answers the whole frames that have been read, writing every `write_batch` replies. Says whether those
+    /// were all: not where the replies leave no room for more. The client need not send another byte
+    /// then, so that nothing but the caller can go on.
+    fn answer(&mut self, cx: &mut Context<'_>) -> Result<bool, TransportError> {
         while self.replies.takes_more() {
-            let Some((id, body)) = split_frame(self.read.filled(), self.max_bytes)? else { break };
+            let Some((id, body)) = split_frame(self.read.filled(), self.max_bytes)? else { return Ok(true) };
             let end = body.end;
             let reply_to = ReplyTo { peer: 0, id };
             let incoming = Incoming {
@@ -296,7 +296,7 @@ impl Peer {
                 self.flush(cx)?;
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -7,18 +7,23 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use super::plan::{Kind, Message, Root};
 use super::{NAME, TIMESTAMP_SECONDS};
-use crate::codec::support::{Damage, Decoded, damage};
+use crate::codec::support::{Budget, Damage, Decoded, SPENT, damage};
 use crate::rpc::Value;
 
+/// How much memory a byte of a message may stand for, beside what every message may take. A field of a
+/// struct needs two bytes, for which 48 are made.
+pub(super) const MEMORY_PER_BYTE: usize = 32;
+
 pub(super) fn values(root: &Root, bytes: &[u8], values: &mut Vec<Value>) -> Decoded<()> {
-    let mut input = Input { start: bytes, rest: bytes };
+    let budget = Budget::new(bytes, MEMORY_PER_BYTE);
+    let mut input = Input { start: bytes, rest: bytes, budget: &budget };
     match root {
         Root::Fields(message) => {
             let before = values.len();
             values.extend(message.fields.iter().map(|field| field.kind.blank()));
             let slots = values.get_mut(before..).unwrap_or_default();
             input.merge(message, slots)?;
-            message.complete(slots.iter_mut());
+            input.complete(message, slots.iter_mut())?;
         }
         Root::Struct(message) => {
             let mut value = Value::Nil;
@@ -54,6 +59,7 @@ impl Slot for (Arc<str>, Value) {
 pub(super) struct Input<'a> {
     pub(super) start: &'a [u8],
     pub(super) rest: &'a [u8],
+    pub(super) budget: &'a Budget,
 }
 
 impl<'a> Input<'a> {
@@ -61,6 +67,19 @@ impl<'a> Input<'a> {
     pub(super) fn damage(&self, reason: impl Into<String>) -> Damage {
         let at = self.rest.as_ptr().addr().saturating_sub(self.start.as_ptr().addr());
         damage(NAME, reason, at)
+    }
+
+    /// Pays for what is made beyond the message's own bytes.
+    pub(super) fn pay(&self, bytes: usize) -> Decoded<()> {
+        self.paid(self.budget.take(bytes))
+    }
+
+    fn paid(&self, is_paid: bool) -> Decoded<()> {
+        if is_paid { Ok(()) } else { Err(self.damage(SPENT)) }
+    }
+
+    fn complete<'v>(&self, message: &Message, values: impl Iterator<Item = &'v mut Value>) -> Decoded<()> {
+        self.paid(message.complete(values, self.budget))
     }
 
     fn some<T>(&self, read: Result<T, ProstError>) -> Decoded<T> {
@@ -125,7 +144,7 @@ impl<'a> Input<'a> {
         read: impl FnOnce(&mut Self) -> Decoded<T>,
     ) -> Decoded<T> {
         let inner = self.delimited(wire)?;
-        read(&mut Self { start: self.start, rest: inner })
+        read(&mut Self { start: self.start, rest: inner, budget: self.budget })
     }
 
     /// Reads the fields of a message to the end of the bytes.
@@ -145,9 +164,10 @@ impl<'a> Input<'a> {
         if let Value::Struct(fields) = slot {
             return self.merge(message, fields);
         }
+        self.pay(message.blank_bytes())?;
         let mut fields = message.blank();
         self.merge(message, &mut fields)?;
-        message.complete(fields.iter_mut().map(|(_, value)| value));
+        self.complete(message, fields.iter_mut().map(|(_, value)| value))?;
         *slot = Value::Struct(fields);
         Ok(())
     }

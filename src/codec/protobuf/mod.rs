@@ -8,8 +8,8 @@
 //! As proto3 says (protobuf.dev, "Encoding" and "proto3"): scalars of default value are not
 //! written, repeated scalars are packed and read either way, unknown fields are skipped, what is
 //! missing has its default, a message that comes twice is merged. Message fields are always
-//! written, because their presence is information. A message of two bytes may therefore stand for a struct of
-//! all its type's defaults; only the type bounds that factor.
+//! written, because their presence is information. Two bytes may therefore stand for a struct of all its
+//! type's defaults; a budget of memory bounds how often ([`decode::MEMORY_PER_BYTE`]).
 
 mod decode;
 pub(crate) mod descriptor;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::codec::Shape;
+use crate::codec::support::{Budget, FIELD_BYTES};
 use crate::rpc::{Field, StructValue, Type, Value};
 
 /// The message of a shape.
@@ -22,6 +23,8 @@ pub(super) struct Message {
     pub(super) fields: Box<[MessageField]>,
     /// Whether a field is a message, whose default is made only where it is missing.
     has_messages: bool,
+    /// What the message of all defaults takes, with the messages in it.
+    default_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -72,7 +75,11 @@ impl Message {
         let fields: Box<[MessageField]> =
             (1..).zip(fields).map(|(tag, (name, kind))| MessageField { tag, name, kind }).collect();
         let has_messages = fields.iter().any(|field| matches!(field.kind, Kind::Message(_)));
-        Self { fields, has_messages }
+        let default_bytes = fields.iter().fold(0_usize, |sum, field| {
+            let inner = if let Kind::Message(message) = &field.kind { message.default_bytes } else { 0 };
+            sum.saturating_add(FIELD_BYTES).saturating_add(inner)
+        });
+        Self { fields, has_messages, default_bytes }
     }
 
     /// The field of a number.
@@ -86,22 +93,34 @@ impl Message {
         self.fields.iter().map(|field| (Arc::clone(&field.name), field.kind.blank())).collect()
     }
 
-    /// Gives messages that are still blank their default.
-    pub(super) fn complete<'v>(&self, values: impl Iterator<Item = &'v mut Value>) {
+    /// What [`Self::blank`] takes.
+    pub(super) fn blank_bytes(&self) -> usize {
+        self.fields.len().saturating_mul(FIELD_BYTES)
+    }
+
+    /// Gives messages that are still blank their default. Says whether the budget allows it.
+    #[must_use]
+    pub(super) fn complete<'v>(&self, values: impl Iterator<Item = &'v mut Value>, budget: &Budget) -> bool {
         if !self.has_messages {
-            return;
+            return true;
         }
         for (field, value) in self.fields.iter().zip(values) {
             if let (Kind::Message(message), Value::Nil) = (&field.kind, &*value) {
+                if !budget.take(message.default_bytes) {
+                    return false;
+                }
                 *value = Value::Struct(message.default_fields());
             }
         }
+        true
     }
 
     fn default_fields(&self) -> StructValue {
-        let mut fields = self.blank();
-        self.complete(fields.iter_mut().map(|(_, value)| value));
-        fields
+        let default = |field: &MessageField| match &field.kind {
+            Kind::Message(message) => Value::Struct(message.default_fields()),
+            kind => kind.blank(),
+        };
+        self.fields.iter().map(|field| (Arc::clone(&field.name), default(field))).collect()
     }
 }
 

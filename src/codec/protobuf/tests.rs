@@ -150,3 +150,38 @@ fn what_protobuf_cannot_carry_is_refused() {
     let wrong = encode(&list(Type::Int), &Value::List(vec![Value::Nil])).unwrap_err();
     assert_eq!(wrong.to_string(), "expected int as result[0], found nil");
 }
+
+/// A list of structs of eight fields, each struct of two bytes.
+fn sparse(structs: usize) -> (Type, Vec<u8>) {
+    let fields = (0..8).map(|field| Field::new(&format!("f{field}"), Type::Int)).collect();
+    (list(Type::Struct(fields)), [0x0A, 0].repeat(structs))
+}
+
+#[test]
+fn two_bytes_stand_for_a_struct_of_defaults_only_so_often() {
+    let (ty, bytes) = sparse(20_000);
+    let Value::List(items) = decode(&ty, &bytes).unwrap() else { panic!("no list") };
+    assert_eq!(items.len(), 20_000);
+    let (ty, bytes) = sparse(1 << 18);
+    let error = decode(&ty, &bytes).unwrap_err();
+    assert!(error.reason.contains("far more values"), "{error}");
+    assert!(error.at < bytes.len() / 2, "{error}");
+    // The same in a message that is missing in each of them.
+    let inner = Type::Struct((0..100).map(|field| Field::new(&format!("f{field}"), Type::Text)).collect());
+    let outer = list(Type::Struct(vec![Field::new("inner", inner)]));
+    let error = decode(&outer, &[0x0A, 0].repeat(20_000)).unwrap_err();
+    assert!(error.reason.contains("far more values"), "{error}");
+}
+
+#[test]
+fn full_structs_of_any_number_are_within_the_budget() {
+    let fields: Vec<Field> = (0..30).map(|field| Field::new(&format!("f{field}"), Type::Bool)).collect();
+    let row = (0..30).map(|field| (format!("f{field}").as_str().into(), Value::Bool(true))).collect();
+    let value = Value::List(vec![Value::Struct(row); 20_000]);
+    let ty = list(Type::Struct(fields));
+    let bytes = encode(&ty, &value).unwrap();
+    assert_eq!(decode(&ty, &bytes).unwrap(), value);
+    let bools = Value::List(vec![Value::Bool(true); 1 << 20]);
+    let bytes = encode(&list(Type::Bool), &bools).unwrap();
+    assert_eq!(decode(&list(Type::Bool), &bytes).unwrap(), bools);
+}

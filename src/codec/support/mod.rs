@@ -1,14 +1,17 @@
 //! What several codecs share and none owns: how shapes are checked and refusals worded, how the
-//! fields of a struct are put back into the type's order, and how numbers and base64 become text.
+//! fields of a struct are put back into the type's order, how numbers and base64 become text, and how
+//! much memory the values of a message may take.
 //!
 //! Deliberately knows no wire format. It may import `rpc` and the traits of `codec` alone.
 
+mod budget;
 mod fields;
 mod refusal;
 mod text;
 
 use crate::rpc::Type;
 
+pub(crate) use budget::{Budget, FIELD_BYTES, SPENT};
 pub(crate) use fields::{FieldError, FieldOrder, first_duplicate};
 pub(crate) use refusal::{
     Damage, Decoded, Refused, check_shape, damage, decode_error, each, encode_error, enter, mismatch,

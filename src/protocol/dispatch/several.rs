@@ -8,20 +8,31 @@ use crate::protocol::{CallKey, Part};
 use crate::rpc::{Fault, FaultKind};
 use crate::transport::{MAX_MESSAGE_BYTES, Replies, Status};
 
+/// What an envelope writes around an answer, a fault's members among it, at the most.
+const AROUND_AN_ANSWER_BYTES: usize = 256;
+
 impl Dispatcher {
     /// Answers every part, one after the other: their service times add up.
     pub(super) fn several(&mut self, call: CallKey, parts: Vec<Part>, replies: &mut dyn Replies) {
         let at_ns = now_ns();
         let mut due_ns = at_ns;
-        let mut bytes = 0;
+        let mut bytes = 0_usize;
         let mut answers = Vec::with_capacity(parts.len());
         for part in parts {
             let answer = match part {
-                Part::Answered(answer) => answer,
-                Part::Call { method, arguments } => self.part(&method, &arguments, &mut due_ns),
+                Part::Refused(fault) => Err(fault),
+                Part::Call { method, arguments } => match self.envelope.own_answer(&method, &arguments) {
+                    Some(answer) => answer,
+                    None => self.part(&method, &arguments, &mut due_ns),
+                },
             };
-            // A short message may ask for the same large answer again and again.
-            bytes += answer.as_ref().map_or(0, Vec::len);
+            // A short message may ask for the same large answer again and again: every one is counted
+            // before the next is made.
+            let answer_bytes = match &answer {
+                Ok(answer) => answer.len(),
+                Err(fault) => fault.name.len().saturating_add(fault.message.len()),
+            };
+            bytes = answer_bytes.saturating_add(AROUND_AN_ANSWER_BYTES).saturating_add(bytes);
             if bytes > MAX_MESSAGE_BYTES {
                 let text = format!("the answers are larger than {MAX_MESSAGE_BYTES} bytes together");
                 return self.fail(call, &Fault::new(FaultKind::TooLarge, text), replies);

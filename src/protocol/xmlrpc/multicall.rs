@@ -39,7 +39,7 @@ fn part(call: Value) -> Result<Part, Fault> {
     let method = method.ok_or_else(|| damaged("a call without its methodName"))?;
     if method == NAME {
         let fault = Fault::new(FaultKind::BadArguments, "system.multicall within system.multicall");
-        return Ok(Part::Answered(Err(fault)));
+        return Ok(Part::Refused(fault));
     }
     let shape = Shape::Params(params.iter().map(|_| Field::new("", Type::Any)).collect());
     let mut arguments = Vec::new();

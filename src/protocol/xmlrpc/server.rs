@@ -9,7 +9,7 @@ use super::{
     own_values,
 };
 use crate::codec::ShapeCodec;
-use crate::protocol::{Asked, CallKey, Part, Posted, ServerEnvelope};
+use crate::protocol::{Asked, CallKey, Posted, ServerEnvelope};
 use crate::rpc::{Fault, FaultKind, Service, Value};
 use crate::transport::{Incoming, Status, StatusKind};
 
@@ -48,19 +48,6 @@ impl Server {
         Some(value.map(|value| format!("<value>{value}</value>").into_bytes()))
     }
 
-    /// The calls of a `system.multicall`; those of `system` methods are answered here.
-    fn several(&self, arguments: &[u8]) -> Result<Vec<Part>, Fault> {
-        let mut parts = multicall::parts(arguments)?;
-        for part in &mut parts {
-            let Part::Call { method, arguments } = part else { continue };
-            let call = Call { method: method.as_str().into(), arguments };
-            if let Some(answer) = self.introspect(&call) {
-                *part = Part::Answered(answer);
-            }
-        }
-        Ok(parts)
-    }
-
     /// Every name, sorted.
     fn list(&self) -> String {
         let mut names: Vec<&str> = self.service.methods.iter().map(|method| &*method.method.name).collect();
@@ -96,7 +83,7 @@ impl ServerEnvelope for Server {
             }
         };
         if call.method == multicall::NAME {
-            match self.several(call.arguments) {
+            match multicall::parts(call.arguments) {
                 Ok(parts) => return Asked::Several { call: key, parts },
                 Err(fault) => self.fault(key, &fault, &mut body),
             };
@@ -129,6 +116,10 @@ impl ServerEnvelope for Server {
         let (code, text) = code_and_text(fault);
         put_fault(code, &text, out);
         Status::OK
+    }
+
+    fn own_answer(&mut self, method: &str, arguments: &[u8]) -> Option<Result<Vec<u8>, Fault>> {
+        self.introspect(&Call { method: method.into(), arguments })
     }
 
     fn join(&mut self, call: CallKey, answers: &[Result<Vec<u8>, Fault>], out: &mut Vec<u8>) {

@@ -6,7 +6,8 @@ use super::words::words;
 use crate::result::{CheckSide, RunResult};
 use crate::run::{Choices, Plan};
 use crate::scenario::{
-    Amount, Backend, CheckMetric, Hosting, Placement, Scenario, Sweep, default_metrics, default_round_ns,
+    Amount, Backend, CheckMetric, Hosting, Listen, Placement, Scenario, Sweep, default_metrics,
+    default_round_ns,
 };
 
 /// What the sides are called in messages.
@@ -57,7 +58,16 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
         backend.optional = false;
         if let Some(command) = &commands[side] {
             let flag = ["--base-command", "--candidate-command"][side];
-            let argv = words(command).map_err(|reason| CheckError::Command { flag, reason })?;
+            let refuse = |reason| CheckError::Command { flag, reason };
+            let argv = words(command).map_err(refuse)?;
+            if backend.listen != Listen::Tcp {
+                // The other side may still listen there: a socket of another kind would be compared.
+                let name = &backends[side];
+                return Err(refuse(format!(
+                    "a command is told a host and a port, and the back end {name} listens on a UNIX socket; \
+                     remove `listen` from [backends.{name}]"
+                )));
+            }
             backend.command = Some(argv);
             backend.hosting = Hosting::Subprocess;
         }

@@ -81,25 +81,32 @@ pub(super) const fn one_of(name: &'static str, keys: &'static [Key]) -> Keys {
     Keys { name, keys, exactly_one: true }
 }
 
+/// The longest name of a scenario, in characters.
+pub(in crate::scenario) const LONGEST_TITLE: usize = 200;
+
 /// The longest name of a method, a parameter, a field or a back end, in characters.
-pub(super) const LONGEST_NAME: usize = 100;
+pub(in crate::scenario) const LONGEST_NAME: usize = 100;
 
 /// The longest text or bytes: a quarter of the largest message, which leaves room for base64 and
 /// XML escaping.
 pub(super) const LONGEST_CONTENT: i64 = 16 << 20;
 
 /// The most methods, back ends and values in a list: each costs histograms or a cell.
-pub(super) const MOST_METHODS: usize = 256;
+pub(in crate::scenario) const MOST_METHODS: usize = 256;
 const MOST_BACKENDS: usize = 64;
 pub(super) const MOST_LISTED: usize = 256;
 
-pub(super) const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000_000 };
-pub(super) const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
+pub(in crate::scenario) const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000_000 };
+pub(in crate::scenario) const WARMUP_CALLS: Kind = Kind::Integer { min: 0, max: 1_000_000_000_000 };
+/// A round's measured interval.
+pub(in crate::scenario) const LENGTH: Kind = Kind::Duration { min_ns: 1_000_000 };
+pub(in crate::scenario) const ROUNDS: Kind = Kind::Integer { min: 1, max: 1_000 };
+pub(in crate::scenario) const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 65_536 };
 const CONNECTIONS: Kind = Kind::Integer { min: 1, max: 65_536 };
 const IN_FLIGHT: Kind = Kind::Integer { min: 1, max: 65_536 };
 const THREADS: Kind = Kind::Integer { min: 1, max: 256 };
 /// A thousandth of a call per second to ten million, beyond which no due time can be kept.
-pub(super) const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
+pub(in crate::scenario) const RATE: Kind = Kind::Number { min: 0.001, max: 10_000_000.0 };
 pub(super) const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0 };
 pub(super) const NAME: Kind = Kind::Text { most: LONGEST_NAME };
 
@@ -109,7 +116,7 @@ pub(in crate::scenario) static SCENARIO: Keys = table(
     &[
         required(
             "name",
-            Kind::Text { most: 200 },
+            Kind::Text { most: LONGEST_TITLE },
             "Free text; file names and the service's name are made from it.",
         ),
         optional("description", Kind::AnyText, "What the scenario shows."),
@@ -186,17 +193,13 @@ static LOAD: Keys = table(
             "Keep connections (default) or open one per call.",
         ),
         optional("calls", COUNT, "How many calls a round measures."),
-        optional("duration", Kind::Duration { min_ns: 1_000_000 }, "How long a round measures. Default 10s."),
+        optional("duration", LENGTH, "How long a round measures. Default 10s."),
         optional(
             "warmup",
             Kind::Either(&[Kind::Duration { min_ns: 0 }, Kind::Table(&WARMUP)]),
             "What comes before, with calls of its own: a duration or { calls }. Default 500ms.",
         ),
-        optional(
-            "rounds",
-            Kind::Integer { min: 1, max: 1_000 },
-            "How many rounds, each with fresh processes. Default 3.",
-        ),
+        optional("rounds", ROUNDS, "How many rounds, each with fresh processes. Default 3."),
         optional(
             "placement",
             Kind::Choice(Placement::NAMES),
@@ -238,10 +241,7 @@ static OPEN: Keys = table(
     ],
 );
 
-static WARMUP: Keys = table(
-    "warmup",
-    &[required("calls", Kind::Integer { min: 0, max: 1_000_000_000_000 }, "How many calls.")],
-);
+static WARMUP: Keys = table("warmup", &[required("calls", WARMUP_CALLS, "How many calls.")]);
 
 static SWEEP: Keys = table(
     "sweep",

@@ -2,7 +2,7 @@
 
 use super::keys::Kind;
 use super::words::join;
-use crate::scenario::duration::format_duration_ns;
+use crate::scenario::duration::{MOST_NS, format_duration_ns};
 
 impl Kind {
     /// The forms of a key: itself, where it has one only.
@@ -19,6 +19,24 @@ impl Kind {
             Kind::Choice(names) => Some(*names),
             _ => None,
         })
+    }
+
+    /// Whether the key may hold this whole number.
+    pub(in crate::scenario) fn takes_integer(&self, integer: u64) -> bool {
+        let Kind::Integer { min, max } = self else { return false };
+        i64::try_from(integer).is_ok_and(|integer| (*min..=*max).contains(&integer))
+    }
+
+    /// Whether the key may hold this number.
+    pub(in crate::scenario) fn takes_number(&self, number: f64) -> bool {
+        let Kind::Number { min, max } = self else { return false };
+        (*min..=*max).contains(&number)
+    }
+
+    /// Whether the key may hold this duration, in nanoseconds.
+    pub(in crate::scenario) fn takes_duration(&self, ns: u64) -> bool {
+        let Kind::Duration { min_ns } = self else { return false };
+        (*min_ns..=MOST_NS).contains(&ns)
     }
 
     /// What is allowed, for "expected …".

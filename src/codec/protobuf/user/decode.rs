@@ -1,5 +1,6 @@
 //! The messages of a user's `.proto` to values.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -10,13 +11,14 @@ use super::plan::{Absent, Field, Kind, Label, Message, Plan, Root};
 use super::scalar::Scalar;
 use crate::codec::MAX_DEPTH;
 use crate::codec::protobuf::TIMESTAMP_SECONDS;
-use crate::codec::protobuf::decode::Input;
-use crate::codec::support::Decoded;
+use crate::codec::protobuf::decode::{Input, MEMORY_PER_BYTE};
+use crate::codec::support::{Budget, Decoded, FIELD_BYTES};
 use crate::rpc::{StructValue, Value, rfc3339};
 
 pub(super) fn values(plan: &Plan, bytes: &[u8], values: &mut Vec<Value>) -> Decoded<()> {
     let reader = Reader { plan };
-    let mut input = Input { start: bytes, rest: bytes };
+    let budget = Budget::new(bytes, MEMORY_PER_BYTE);
+    let mut input = Input { start: bytes, rest: bytes, budget: &budget };
     let Some(top) = plan.messages.get(plan.top) else { return Err(input.damage("a plan without a message")) };
     match plan.root {
         Root::Nothing => {
@@ -28,7 +30,7 @@ pub(super) fn values(plan: &Plan, bytes: &[u8], values: &mut Vec<Value>) -> Deco
             let mut slots = vec![Value::Nil; top.fields.len()];
             reader.merge(top, &mut input, &mut slots, 0)?;
             for (field, slot) in top.fields.iter().zip(slots) {
-                values.push(reader.completed(field, slot));
+                values.push(reader.completed(field, slot, &input)?);
             }
         }
         Root::Message => values.push(reader.message(top, &mut input, 0)?),
@@ -47,31 +49,45 @@ impl Reader<'_> {
         }
         let mut slots = vec![Value::Nil; message.fields.len()];
         self.merge(message, input, &mut slots, depth)?;
-        Ok(Value::Struct(self.complete(message, slots)))
+        self.complete(message, slots, input).map(Value::Struct)
     }
 
     /// The fields with their names; of an open message those that are there.
-    fn complete(&self, message: &Message, slots: Vec<Value>) -> StructValue {
-        let mut fields = StructValue::with_capacity(slots.len());
+    fn complete(&self, message: &Message, slots: Vec<Value>, input: &Input<'_>) -> Decoded<StructValue> {
+        let is_there = |(field, slot): &(&Field, &Value)| {
+            !matches!((slot, &field.absent), (Value::Nil, Absent::Omitted))
+        };
+        let count = if message.open {
+            message.fields.iter().zip(&slots).filter(is_there).count()
+        } else {
+            slots.len()
+        };
+        input.pay(count.saturating_mul(FIELD_BYTES))?;
+        let mut fields = StructValue::with_capacity(count);
         for (field, slot) in message.fields.iter().zip(slots) {
-            let value = self.completed(field, slot);
+            let value = self.completed(field, slot, input)?;
             if !(message.open && matches!(value, Value::Nil)) {
                 fields.push((Arc::clone(&field.name), value));
             }
         }
-        fields
+        Ok(fields)
     }
 
-    fn completed(&self, field: &Field, slot: Value) -> Value {
+    fn completed(&self, field: &Field, slot: Value, input: &Input<'_>) -> Decoded<Value> {
         match (slot, &field.absent, &field.kind) {
-            (Value::Nil, Absent::Value(value), _) => value.clone(),
+            (Value::Nil, Absent::Value(value), _) => {
+                if let Value::Text(_) | Value::Bytes(_) = value {
+                    input.pay(usize::try_from(value.payload_bytes()).unwrap_or(usize::MAX))?;
+                }
+                Ok(value.clone())
+            }
             (Value::Nil, Absent::Message, Kind::Message(index)) => {
                 // Of a finite type: open messages that are absent are omitted.
-                self.plan.messages.get(*index).map_or(Value::Nil, |message| {
-                    Value::Struct(self.complete(message, vec![Value::Nil; message.fields.len()]))
-                })
+                let Some(message) = self.plan.messages.get(*index) else { return Ok(Value::Nil) };
+                let slots = vec![Value::Nil; message.fields.len()];
+                self.complete(message, slots, input).map(Value::Struct)
             }
-            (slot, ..) => slot,
+            (slot, ..) => Ok(slot),
         }
     }
 
@@ -84,7 +100,7 @@ impl Reader<'_> {
         depth: usize,
     ) -> Decoded<()> {
         // The bytes of messages that stand once: if one comes again, both together are the message.
-        let mut parts: Vec<(usize, &'a [u8])> = Vec::new();
+        let mut parts: Vec<(usize, Cow<'a, [u8]>)> = Vec::new();
         while !input.rest.is_empty() {
             let (tag, wire) = input.key()?;
             let Some((index, field)) = message.field(tag).filter(|(index, _)| *index < slots.len()) else {
@@ -103,16 +119,18 @@ impl Reader<'_> {
                 (_, Kind::Nothing) => input.skip(tag, wire)?,
                 (Label::One { .. }, Kind::Message(of)) => {
                     let bytes = input.delimited(wire)?;
-                    let first = parts.iter().position(|(part, _)| *part == index);
-                    *slot = match first {
-                        Some(first) if !matches!(slot, Value::Nil) => {
-                            let both = [parts[first].1, bytes].concat();
-                            self.whole(*of, &both, &both, depth)?
+                    let before = parts.iter_mut().find(|(part, _)| *part == index);
+                    *slot = match before {
+                        Some((_, before)) if !matches!(slot, Value::Nil) => {
+                            // They are read once more each time.
+                            input.pay(before.len().saturating_add(bytes.len()))?;
+                            before.to_mut().extend_from_slice(bytes);
+                            self.whole(*of, &before[..], &before[..], input.budget, depth)?
                         }
                         _ => {
                             parts.retain(|(part, _)| *part != index);
-                            parts.push((index, bytes));
-                            self.whole(*of, input.start, bytes, depth)?
+                            parts.push((index, Cow::Borrowed(bytes)));
+                            self.whole(*of, input.start, bytes, input.budget, depth)?
                         }
                     };
                 }
@@ -143,8 +161,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn whole(&self, of: usize, start: &[u8], bytes: &[u8], depth: usize) -> Decoded<Value> {
-        let mut inner = Input { start, rest: bytes };
+    fn whole(&self, of: usize, start: &[u8], bytes: &[u8], budget: &Budget, depth: usize) -> Decoded<Value> {
+        let mut inner = Input { start, rest: bytes, budget };
         match self.plan.messages.get(of) {
             Some(message) => self.message(message, &mut inner, depth + 1),
             None => Err(inner.damage("a plan without this message")),
@@ -159,11 +177,11 @@ impl Reader<'_> {
                 let Value::Int(number) = Scalar::Int32.read(input, wire)? else {
                     return Err(input.damage("an enum that is no number"));
                 };
-                Ok(enum_value(kind, number))
+                enum_value(kind, number, input)
             }
             Kind::Message(of) => {
                 let (start, bytes) = (input.start, input.delimited(wire)?);
-                self.whole(*of, start, bytes, depth)
+                self.whole(*of, start, bytes, input.budget, depth)
             }
             Kind::Time { open } => {
                 let (seconds, nanos) = input.within(wire, timestamp)?;
@@ -205,7 +223,7 @@ impl Reader<'_> {
         input.within(wire, |inner| {
             while !inner.rest.is_empty() {
                 items.push(match scalar.read_packed(inner)? {
-                    Value::Int(number) => enum_value(kind, number),
+                    Value::Int(number) => enum_value(kind, number, inner)?,
                     value => value,
                 });
             }
@@ -232,10 +250,11 @@ impl Reader<'_> {
             }
             Ok((name, value))
         })?;
+        input.pay(FIELD_BYTES)?;
         let value = match (value, kind) {
             (Value::Nil, Kind::Scalar(scalar)) => scalar.default(),
-            (Value::Nil, Kind::Enum(_) | Kind::Number(_)) => enum_value(kind, 0),
-            (Value::Nil, Kind::Message(of)) => self.whole(*of, &[], &[], depth)?,
+            (Value::Nil, Kind::Enum(_) | Kind::Number(_)) => enum_value(kind, 0, input)?,
+            (Value::Nil, Kind::Message(of)) => self.whole(*of, &[], &[], input.budget, depth)?,
             (value, _) => value,
         };
         let name = match name {
@@ -257,13 +276,14 @@ fn last_of_each(entries: &mut StructValue) {
 }
 
 /// An enum's name, or its number where it has no name or was asked for.
-fn enum_value(kind: &Kind, number: i64) -> Value {
-    match (kind, i32::try_from(number)) {
-        (Kind::Enum(of), Ok(narrow)) => {
-            of.name_of(narrow).map_or(Value::Int(number), |name| Value::Text(name.to_owned()))
-        }
-        _ => Value::Int(number),
-    }
+fn enum_value(kind: &Kind, number: i64, input: &Input<'_>) -> Decoded<Value> {
+    let name = match (kind, i32::try_from(number)) {
+        (Kind::Enum(of), Ok(narrow)) => of.name_of(narrow),
+        _ => None,
+    };
+    let Some(name) = name else { return Ok(Value::Int(number)) };
+    input.pay(name.len())?;
+    Ok(Value::Text(name.to_owned()))
 }
 
 /// `int64 seconds = 1; int32 nanos = 2`.

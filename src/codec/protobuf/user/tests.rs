@@ -295,3 +295,59 @@ fn a_service_is_described_in_the_types_of_scenarios() {
     let codec: Arc<dyn Codec> = schema().codec(None).unwrap().0;
     assert!(codec.prepare_method(&method("Store", store.params.clone(), store.returns.clone())).is_ok());
 }
+
+#[test]
+fn two_bytes_stand_for_a_message_of_defaults_only_so_often() {
+    let texts = || Type::List(Box::new(Type::Text));
+    let item = Type::Struct(vec![
+        Field::new("sku", Type::Text),
+        Field::new("weights", Type::List(Box::new(Type::Float))),
+        Field::new("tags", texts()),
+    ]);
+    let order = Type::Struct(vec![Field::new("items", Type::List(Box::new(item)))]);
+    let receipt = |returns: &Type, items: usize| {
+        let codec =
+            prepare(&method("Store", vec![Field::new("request", Type::Any)], returns.clone())).unwrap();
+        let order = [0x22, 0].repeat(items);
+        let mut bytes = vec![0x1A];
+        prost::encoding::encode_varint(order.len() as u64, &mut bytes);
+        bytes.extend_from_slice(&order);
+        codec.result.decode(&bytes, &mut Vec::new())
+    };
+    let typed = Type::Struct(vec![Field::new("order", order)]);
+    receipt(&typed, 50_000).unwrap();
+    let error = receipt(&typed, 1 << 19).unwrap_err();
+    assert!(error.reason.contains("far more values"), "{error}");
+    receipt(&Type::Any, 50_000).unwrap();
+    receipt(&Type::Any, 1 << 19).unwrap_err();
+}
+
+#[test]
+fn a_message_that_comes_in_three_parts_is_all_of_them() {
+    let order = Type::Struct(vec![
+        Field::new("name", Type::Text),
+        Field::new("rating", Type::Int),
+        Field::new("card", Type::Text),
+    ]);
+    let receipt = Type::Struct(vec![Field::new("order", order)]);
+    let codec = prepare(&method("Store", vec![Field::new("request", Type::Any)], receipt)).unwrap();
+    let mut values = Vec::new();
+    codec.result.decode(b"\x1A\x03\x12\x01a\x1A\x02\x48\x07\x1A\x03\x5A\x01c", &mut values).unwrap();
+    let json = values[0].to_plain_json();
+    assert_eq!(json, json!({"order": {"name": "a", "rating": 7, "card": "c"}}));
+}
+
+#[test]
+fn parts_of_a_message_again_and_again_end_within_the_budget() {
+    let codec = prepare(&method("Store", vec![Field::new("request", Type::Any)], Type::Any)).unwrap();
+    let name = vec![b'a'; 4 << 10];
+    let mut first = vec![0x12];
+    prost::encoding::encode_varint(name.len() as u64, &mut first);
+    first.extend_from_slice(&name);
+    let mut bytes = vec![0x1A];
+    prost::encoding::encode_varint(first.len() as u64, &mut bytes);
+    bytes.extend_from_slice(&first);
+    bytes.extend([0x1A, 0].repeat(10_000));
+    let error = codec.result.decode(&bytes, &mut Vec::new()).unwrap_err();
+    assert!(error.reason.contains("far more values"), "{error}");
+}

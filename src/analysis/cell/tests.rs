@@ -269,7 +269,8 @@ fn errors_of_a_round_that_does_not_count_are_errors_of_the_cell() {
     assert!(cell.verdict.is_valid());
     assert_eq!(cell.figures.calls, Some(8_000));
     assert_eq!(cell.figures.errors, [(ErrorClass::Timeout, 1_000)].into());
-    let gates = ["errors == 0", "errors <= 5%", "errors <= 10%"].map(|text| Gate::parse(text).unwrap());
+    let gates = ["errors == 0", "errors <= 5%", "errors <= 10%"]
+        .map(|text| crate::scenario::Gate::parse(text).unwrap());
     let outcomes = crate::analysis::evaluate_gates(&gates, &[cell]);
     // 1,000 of the 13,000 calls of all rounds.
     let found: Vec<_> = outcomes.iter().map(|outcome| (outcome.met, outcome.measured.as_deref())).collect();

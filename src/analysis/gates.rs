@@ -88,7 +88,7 @@ mod tests {
         cell.verdict = Verdict::default();
         cell.figures.calls = Some(10);
         cell.figures.rate_per_s = Some(1_000.0);
-        cell.figures.service_ns.p99 = Some(5_000_000);
+        cell.figures.response_ns.p99 = Some(5_000_000);
         cell
     }
 

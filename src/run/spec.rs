@@ -16,7 +16,9 @@ use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer, Pacing, StageProbe, StampedCall};
 use crate::protocol::{ProtocolError, Records, ServerStamps, StampLog, to_bytes};
 use crate::result::{ContextSwitches, RoundResult, RssPeak};
-use crate::scenario::{Backend, ConnectionMode, Generator, Idle, Links, Load, Placement, Workload};
+use crate::scenario::{
+    Backend, ConnectionMode, ErrorBudget, Generator, Idle, Links, Load, Placement, Workload,
+};
 
 /// One round, for a client process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct RoundSpec {
     pub load: Load,
     /// The connections.
     pub links: Links,
+    /// How many calls may fail.
+    #[serde(default)]
+    pub errors: ErrorBudget,
     /// Where both sides run.
     pub placement: Placement,
     /// The cores of the client's threads; empty for any.
@@ -129,6 +134,7 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         generator,
         load: spec.load.clone(),
         links: spec.links,
+        errors: spec.errors,
         write_batch: spec.write_batch,
         pacing: Pacing { spin_ns, is_broken: spec.break_pacer },
         seed: spec.workload.seed,

@@ -152,7 +152,7 @@ fn switches(sides: impl Iterator<Item = Option<Switches>>) -> Option<Switches> {
     sides.flatten().reduce(|sum, side| Switches {
         voluntary: sum.voluntary.saturating_add(side.voluntary),
         involuntary: sum.involuntary.saturating_add(side.involuntary),
-        core_wait_ns: sum.core_wait_ns.saturating_add(side.core_wait_ns),
+        core_wait_ns: sum.core_wait_ns.into_iter().chain(side.core_wait_ns).reduce(u64::saturating_add),
     })
 }
 

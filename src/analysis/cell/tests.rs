@@ -280,7 +280,7 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
             change: |round| {
                 round.framed.request = Some(4_000 * 30);
                 round.context_switches.client =
-                    Some(Switches { voluntary: 5, involuntary: 1, core_wait_ns: 100 });
+                    Some(Switches { voluntary: 5, involuntary: 1, core_wait_ns: Some(100) });
                 round.rss_peak_bytes.server = Some(1 << 20);
             },
             ..QUIET
@@ -297,7 +297,7 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
     assert_eq!(figures.cpu_us_per_call.client, None);
     assert_eq!(
         figures.context_switches.client,
-        Some(Switches { voluntary: 10, involuntary: 2, core_wait_ns: 200 })
+        Some(Switches { voluntary: 10, involuntary: 2, core_wait_ns: Some(200) })
     );
     assert_eq!(figures.rss_peak_bytes.server, Some(1 << 20));
     assert_eq!(figures.methods["echo"].bytes_per_call.response.encoded, Some(20.0));

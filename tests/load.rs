@@ -17,7 +17,7 @@ use wirebench::load::{self, Drive, DriveError, Observer, Pacing};
 use wirebench::protocol::{Protocol, registry};
 use wirebench::result::RoundResult;
 use wirebench::rpc::{Delay, ErrorClass, Hold, How};
-use wirebench::run::Registry;
+use wirebench::run::{Choices, Plan, Registry, RoundSpec, StageOrders, run_client};
 use wirebench::scenario::{ErrorBudget, Generator, Scenario};
 use wirebench::transport::TransportError;
 
@@ -132,20 +132,14 @@ fn connections_that_never_take_a_call_are_given_up() {
 
 #[test]
 fn calls_without_an_answer_within_the_budget_are_waited_for() {
-    let mut drive = plan(
-        scripted(|call, _| if (8..20).contains(&call) { Fate::Lose } else { Fate::Carry }),
-        "",
-        "closed = { concurrency = 1 }\ncalls = 40\ntimeout = \"60ms\"",
-    );
-    let strict = load::drive(&drive, &Nobody).unwrap();
+    let plan = || {
+        let script = |call: u64, _own: u64| if (8..20).contains(&call) { Fate::Lose } else { Fate::Carry };
+        plan(scripted(script), "", "closed = { concurrency = 1 }\ncalls = 40\ntimeout = \"60ms\"")
+    };
+    let strict = load::drive(&plan(), &Nobody).unwrap();
     assert!(strict.gave_up.is_some() && strict.calls == 0, "{strict:?}");
-    drive = plan(
-        scripted(|call, _| if (8..20).contains(&call) { Fate::Lose } else { Fate::Carry }),
-        "",
-        "closed = { concurrency = 1 }\ncalls = 40\ntimeout = \"60ms\"",
-    );
-    drive.errors = ErrorBudget::Share(0.3);
-    let lenient = load::drive(&drive, &Nobody).unwrap();
+    let lenient = Drive { errors: ErrorBudget::Share(0.3), ..plan() };
+    let lenient = load::drive(&lenient, &Nobody).unwrap();
     assert_eq!((lenient.calls, lenient.failed_calls(), lenient.gave_up), (28, 12, None));
 }
 
@@ -215,4 +209,35 @@ fn client_threads_begin_together_and_make_every_call_once() {
     let found = round(scripted(|_, _| Fate::Carry), "", load);
     assert_eq!((found.calls, found.offered_calls, found.failed_calls()), (200, 200, 0));
     assert_eq!(found.interval_ns, 100_000_000);
+}
+
+#[test]
+fn stamps_that_cannot_be_written_cost_the_stages_and_not_the_round() {
+    let text = "name = \"s\"\n[methods.ping]\nreturns = \"nil\"\n[load]\ncalls = 20\nwarmup = { calls = 1 }\n\
+                [backends.x]\nprotocol = \"null\"\n";
+    let scenario = Scenario::parse("s.toml", text, &Registry).unwrap_or_else(|error| panic!("{error}"));
+    let cell = Plan::new(scenario, &Choices::default()).unwrap().cells.remove(0);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join("missing").join(name);
+    let spec = RoundSpec {
+        backend: cell.backend,
+        target: None,
+        workload: cell.workload,
+        load: cell.point.load,
+        links: cell.links,
+        errors: cell.errors,
+        placement: cell.placement,
+        client_cpus: Vec::new(),
+        server_cpus: Vec::new(),
+        write_batch: cell.write_batch,
+        server_threads: cell.server_threads,
+        server_pid: None,
+        break_pacer: false,
+        wire_calls: None,
+        stages: Some(StageOrders { every: 1, client_file: file("client"), server_file: file("server") }),
+    };
+    let found = run_client(&spec).unwrap();
+    assert_eq!((found.calls, found.failed_calls()), (20, 0));
+    let note = found.stages_note.unwrap();
+    assert!(note.starts_with("cannot write stamps to ") && note.contains("missing/client"), "{note}");
 }

@@ -74,6 +74,7 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         client_stopped_ns: largest(rounds, |round| round.client_stopped_ns),
         server_stopped_ns: largest(rounds, |round| round.server_stopped_ns),
         stages_ns: stages(rounds),
+        stages_note: rounds.iter().find_map(|round| round.stages_note.clone()),
         stages: Vec::new(),
         stages_check: stages_check(rounds),
         methods,

@@ -297,6 +297,9 @@ pub struct Figures {
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,
+    /// Why they are missing, where something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages_note: Option<String>,
     /// The same by stage of the load; empty where it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageResult>,

@@ -232,6 +232,9 @@ pub struct RoundResult {
     pub usage: Vec<UsagePiece>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,
+    /// Why there are none, where they were asked for; null where nothing went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages_note: Option<String>,
     /// The stages of the load, in order; empty where it has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load_stages: Vec<StageCounts>,

@@ -67,11 +67,15 @@ fn named(name: &str) -> Protocol {
 
 #[test]
 fn calls_go_to_a_new_connection_where_a_server_says_that_it_takes_no_more() {
-    let target = going_away::serve(8);
-    let found = round(named("grpc"), &target, "closed = { concurrency = 8 }\ncalls = 64");
-    assert_eq!((found.calls, found.failed_calls()), (64, 0), "{:?}", found.error_examples);
-    assert_eq!(found.gave_up, None);
-    assert!(found.connections_opened >= Some(8), "{:?}", found.connections_opened);
+    // With four streams the client keeps calls back, and they are not lost either.
+    for (protocol, streams) in [("grpc", 100), ("grpc", 4), ("grpc-tonic", 100)] {
+        let target = going_away::serve(8.min(streams as usize), streams);
+        let found = round(named(protocol), &target, "closed = { concurrency = 8 }\ncalls = 64");
+        let examples = &found.error_examples;
+        assert_eq!((found.calls, found.failed_calls()), (64, 0), "{protocol}, {streams}: {examples:?}");
+        assert_eq!(found.gave_up, None, "{protocol}, {streams}");
+        assert!(found.connections_opened >= Some(8), "{protocol}, {streams}: {:?}", found.connections_opened);
+    }
 }
 
 #[test]

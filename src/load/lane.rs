@@ -2,17 +2,16 @@
 //! open loop, persistent and per-call connections are the same code over another source.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::link::{Link, connect, traffic};
 use super::patience::Patience;
 use super::phase::{Client, Phase, Started, settle};
 use super::source::{Next, Released};
 use crate::clock::now_ns;
-use crate::protocol::Session;
 use crate::rpc::{CallError, ErrorClass};
-use crate::transport::{Connection, LocalFuture, TransportError};
+use crate::transport::Connection;
 
 /// Takes at most this many turns before other tasks of the thread get theirs.
 const TURNS_PER_POLL: usize = 32;
@@ -21,20 +20,6 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why a phase ends in which a lane died.
 pub(super) const LANE_PANICKED: &str = "a lane panicked; this is a fault of Wirebench";
-
-/// The connection of a lane, kept from phase to phase.
-#[derive(Default)]
-pub(super) enum Link {
-    /// None yet, or none any more.
-    #[default]
-    Down,
-    /// On its way.
-    Connecting(LocalFuture<'static, Result<Box<dyn Connection>, TransportError>>),
-    /// Waiting before the next attempt.
-    Pausing(std::pin::Pin<Box<tokio::time::Sleep>>),
-    /// Ready for calls.
-    Up(Box<Session>),
-}
 
 /// Whether a lane gives its connection calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,18 +235,23 @@ impl Lane {
     /// The connection did not take a call. Where it takes no more at all, a new one does: the call waits
     /// for it while the others are answered. Else the call itself does not fit.
     fn refused(&mut self, call: Started, error: &CallError) {
-        self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
         if matches!(error, CallError::Reset { .. } | CallError::Connect { .. }) {
-            self.intake = Intake::Closed;
-            self.waiting.push(call);
-            return;
+            return self.unsent(call, error);
         }
+        self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
         self.failed(&call, error);
         if self.client.per_call {
             self.drop_link();
         } else {
             self.intake = Intake::Paused;
         }
+    }
+
+    /// A call waits for another connection, since this one takes no more.
+    fn unsent(&mut self, call: Started, error: &CallError) {
+        self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
+        self.intake = Intake::Closed;
+        self.waiting.push(Started { id: None, ..call });
     }
 
     /// Leaves a connection that takes no more calls and has answered those that it had.
@@ -280,11 +270,18 @@ impl Lane {
     fn poll_session(&mut self, cx: &mut Context<'_>) -> bool {
         let Link::Up(session) = &mut self.link else { return false };
         let mut settled = 0;
+        let mut unsent = Vec::new();
         let (client, phase, started) = (&self.client, &self.phase, &mut self.started);
-        let polled = session.poll(cx, &mut |answered| {
-            settled += usize::from(settle(client, phase, started, &answered));
+        let polled = session.poll(cx, &mut |answered| match answered.outcome {
+            Err(error) if answered.is_unsent => {
+                unsent.extend(started.get_mut(answered.id.slot()).and_then(Option::take).zip(Some(error)));
+            }
+            _ => settled += usize::from(settle(client, phase, started, &answered)),
         });
         self.in_flight -= settled;
+        for (call, error) in unsent {
+            self.unsent(call, &error);
+        }
         if settled > 0 && self.intake == Intake::Paused {
             self.intake = Intake::Open;
         }
@@ -419,24 +416,6 @@ impl Drop for Lane {
     }
 }
 
-fn traffic(link: &Link) -> (u64, u64) {
-    match link {
-        Link::Up(session) => {
-            let traffic = session.traffic();
-            (traffic.sent_bytes, traffic.received_bytes)
-        }
-        _ => (0, 0),
-    }
-}
-
 fn timed_out(limit_ns: u64) -> CallError {
     CallError::Timeout { after_ms: limit_ns / 1_000_000 }
-}
-
-/// Begins to connect.
-pub(super) fn connect(client: &Rc<Client>) -> Link {
-    let client = Rc::clone(client);
-    Link::Connecting(Box::pin(async move {
-        client.protocol.transport.connect(&client.target, Arc::clone(&client.wiring)).await
-    }))
 }

@@ -5,6 +5,7 @@
 
 mod connections;
 mod lane;
+mod link;
 mod load_stages;
 mod meeting;
 mod pacer;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connections::ConnectionTimes;
-use super::lane::{LANE_PANICKED, Lane, Link, connect};
+use super::lane::{LANE_PANICKED, Lane};
+use super::link::{Link, connect};
 use super::load_stages::{self, StageWatch};
 use super::pacer::{self, Paced};
 use super::patience::Patience;

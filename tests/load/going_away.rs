@@ -11,8 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// From one answer to the next, once the client was told to go: it has calls in flight meanwhile.
 const BETWEEN_ANSWERS: Duration = Duration::from_millis(2);
 
-/// A server that takes so many calls of a connection, says GOAWAY, and then answers them one by one.
-pub fn serve(calls: usize) -> String {
+/// A server that takes so many calls of a connection, says GOAWAY, and then answers them one by one. It lets
+/// a client have `streams` calls in flight.
+pub fn serve(calls: usize, streams: u32) -> String {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -23,15 +24,16 @@ pub fn serve(calls: usize) -> String {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                tokio::task::spawn_local(connection(stream, calls));
+                tokio::task::spawn_local(connection(stream, calls, streams));
             }
         });
     });
     told.recv().unwrap()
 }
 
-async fn connection(stream: TcpStream, calls: usize) {
-    let mut connection = h2::server::handshake(stream).await.unwrap();
+async fn connection(stream: TcpStream, calls: usize, streams: u32) {
+    let mut builder = h2::server::Builder::new();
+    let mut connection = builder.max_concurrent_streams(streams).handshake(stream).await.unwrap();
     let mut held = Vec::new();
     while held.len() < calls {
         // The client may leave before.

@@ -17,7 +17,7 @@ use wirebench::host::{Serve, serve_in_process};
 use wirebench::load::{self, Drive, Observer, Pacing, StageProbe};
 use wirebench::protocol::{Protocol, Records, StampLog, registry};
 use wirebench::run::Registry;
-use wirebench::scenario::{Amount, Generator, Scenario};
+use wirebench::scenario::{Amount, ErrorBudget, Generator, Scenario};
 
 const SCENARIO: &str = r#"
 name = "stages"
@@ -61,6 +61,7 @@ fn drive(protocol: &Protocol, every: u32, calls: u64) -> Duration {
         target,
         generator,
         links: scenario.load.links(1_000).expect("connections"),
+        errors: ErrorBudget::default(),
         load: scenario.load,
         write_batch: 16,
         pacing: Pacing::default(),

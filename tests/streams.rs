@@ -13,7 +13,7 @@ use wirebench::load::{self, Drive, Observer, Pacing};
 use wirebench::protocol::registry;
 use wirebench::result::{RoundResult, hlog};
 use wirebench::rpc::{Answer, CallError, Service, Value};
-use wirebench::scenario::{Catalogue, Generator, Scenario};
+use wirebench::scenario::{Catalogue, ErrorBudget, Generator, Scenario};
 
 const METHODS: &str = r#"
 name = "feed"
@@ -221,6 +221,7 @@ fn round(protocol: &str, change: impl FnOnce(&mut Service)) -> RoundResult {
         generator,
         service,
         links: scenario.load.links(1_000).unwrap(),
+        errors: ErrorBudget::default(),
         load: scenario.load,
         write_batch: 16,
         pacing: Pacing::default(),

@@ -74,6 +74,7 @@ pub fn figures(model: LoadModel, rounds: &[&RoundResult], histograms: &CellHisto
         client_stopped_ns: largest(rounds, |round| round.client_stopped_ns),
         server_stopped_ns: largest(rounds, |round| round.server_stopped_ns),
         stages_ns: stages(rounds),
+        stages_note: rounds.iter().find_map(|round| round.stages_note.clone()),
         stages: Vec::new(),
         stages_check: stages_check(rounds),
         methods,
@@ -157,7 +158,7 @@ fn switches(sides: impl Iterator<Item = Option<Switches>>) -> Option<Switches> {
     sides.flatten().reduce(|sum, side| Switches {
         voluntary: sum.voluntary.saturating_add(side.voluntary),
         involuntary: sum.involuntary.saturating_add(side.involuntary),
-        core_wait_ns: sum.core_wait_ns.saturating_add(side.core_wait_ns),
+        core_wait_ns: sum.core_wait_ns.into_iter().chain(side.core_wait_ns).reduce(u64::saturating_add),
     })
 }
 

@@ -79,7 +79,7 @@ pub fn quantile_interval(histogram: &Histogram<u64>, q: f64, confidence: f64) ->
 
 /// The value of an order statistic, from 1. Half a rank is taken off so that rounding cannot reach
 /// the next one.
-fn value_of_rank(histogram: &Histogram<u64>, rank: u64) -> u64 {
+pub(super) fn value_of_rank(histogram: &Histogram<u64>, rank: u64) -> u64 {
     histogram.value_at_quantile((rank as f64 - 0.5) / histogram.len().max(1) as f64)
 }
 

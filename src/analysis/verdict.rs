@@ -1,10 +1,13 @@
 //! Why a round does not count. The rules are those of `METHODOLOGY.md`, "Validity of a round".
 
+use hdrhistogram::Histogram;
+
 use super::load_stages;
 use super::overload::{not_kept_up, saturated_client};
+use super::quantiles::{self, CONFIDENCE, value_of_rank};
 use super::stability::unstable;
 use super::units::{count, duration_ns};
-use crate::result::hlog::Interval;
+use crate::result::hlog::{Interval, Kind, SIGNIFICANT_DIGITS};
 use crate::result::{Figures, LoadModel, LoadRecord, LoadStage, Reason, ReasonKind, RoundResult};
 use crate::scenario::ErrorBudget;
 
@@ -37,7 +40,7 @@ pub fn round_reasons(
         wrong_answers(round),
         errors(round, limits),
         client_stopped(round),
-        lagging(figures, load),
+        lagging(figures, intervals, load),
         // The load of a round with stages is not one: each stage is judged by itself.
         figures.stages.is_empty().then(|| not_kept_up(round, figures, intervals, load)).flatten(),
         saturated_client(round, load),
@@ -132,12 +135,12 @@ fn client_stopped(round: &RoundResult) -> Option<Reason> {
     })
 }
 
-fn lagging(figures: &Figures, load: &LoadRecord) -> Option<Reason> {
+fn lagging(figures: &Figures, intervals: &[Interval], load: &LoadRecord) -> Option<Reason> {
     let thinks = load.think_time.is_some_and(|think| !think.is_zero());
     if load.model != LoadModel::Open && !thinks {
         return None;
     }
-    let lag = figures.lag_ns.p99? as f64;
+    let lag = figures.lag_ns.p99.or_else(|| least_p99(intervals, Kind::Lag))? as f64;
     let limit = figures.response_ns.p50.map_or(LAG_FLOOR_NS, |p50| LAG_FLOOR_NS.max(LAG_SHARE * p50 as f64));
     (lag > limit).then(|| Reason {
         kind: ReasonKind::ClientLimited,
@@ -149,6 +152,16 @@ fn lagging(figures: &Figures, load: &LoadRecord) -> Option<Reason> {
             if thinks { "concurrency" } else { "rate_per_s" }
         ),
     })
+}
+
+/// The least that the 99th percentile can plausibly be where there are too few calls to give it: one
+/// late call of twenty is luck, and twenty of twenty are none.
+fn least_p99(intervals: &[Interval], kind: Kind) -> Option<u64> {
+    let mut all = Histogram::<u64>::new(SIGNIFICANT_DIGITS).ok()?;
+    for interval in intervals.iter().filter(|interval| interval.kind == kind) {
+        all.add(&interval.histogram).ok()?;
+    }
+    (!all.is_empty()).then(|| value_of_rank(&all, quantiles::interval(all.len(), 0.99, CONFIDENCE).0))
 }
 
 fn nothing_answered(round: &RoundResult) -> Option<Reason> {

@@ -26,7 +26,7 @@ pub struct Usage {
     pub cpu_ns: u64,
     /// The highest resident memory of each living process, added up (`VmHWM`).
     pub rss_peak_bytes: u64,
-    /// Context switches of the living threads, and how long they waited for a core.
+    /// Context switches of the living threads, and how long those that matter waited for a core.
     pub context_switches: Switches,
 }
 
@@ -42,7 +42,10 @@ impl Usage {
             context_switches: Switches {
                 voluntary: later.voluntary.saturating_sub(before.voluntary),
                 involuntary: later.involuntary.saturating_sub(before.involuntary),
-                core_wait_ns: later.core_wait_ns.saturating_sub(before.core_wait_ns),
+                core_wait_ns: later
+                    .core_wait_ns
+                    .zip(before.core_wait_ns)
+                    .map(|(later_ns, before_ns)| later_ns.saturating_sub(before_ns)),
             },
         }
     }
@@ -62,7 +65,8 @@ pub fn sample(pid: u32) -> io::Result<Usage> {
         usage.rss_peak_bytes += below.rss_peak_bytes;
         usage.context_switches.voluntary += below.context_switches.voluntary;
         usage.context_switches.involuntary += below.context_switches.involuntary;
-        usage.context_switches.core_wait_ns += below.context_switches.core_wait_ns;
+        usage.context_switches.core_wait_ns =
+            sum(usage.context_switches.core_wait_ns, below.context_switches.core_wait_ns);
     }
     Ok(usage)
 }
@@ -77,7 +81,7 @@ fn one_process(pid: i32) -> Option<Usage> {
     Some(Usage {
         cpu_ns: own + waited_for,
         rss_peak_bytes: rss_kib * 1024,
-        context_switches: context_switches(&process),
+        context_switches: context_switches(&process, stat.nice),
     })
 }
 
@@ -97,17 +101,27 @@ fn ticks_ns(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
 }
 
-fn context_switches(process: &Process) -> Switches {
+/// Of a process whose main thread has this nice value.
+fn context_switches(process: &Process, nice: i64) -> Switches {
     let mut switches = Switches::default();
     for task in process.tasks().into_iter().flatten().flatten() {
         if let Ok(status) = task.status() {
             switches.voluntary += status.voluntary_ctxt_switches.unwrap_or(0);
             switches.involuntary += status.nonvoluntary_ctxt_switches.unwrap_or(0);
         }
-        // The second number of schedstat (proc(5), sched-stats).
-        switches.core_wait_ns += task.schedstat().map_or(0, |schedstat| schedstat.run_delay);
+        // Threads of lower priority than that (the watch, the writer of intervals) wait by intent.
+        if task.stat().is_ok_and(|stat| stat.nice <= nice) {
+            // The second number of schedstat (proc(5), sched-stats).
+            let waited_ns = task.schedstat().ok().map(|schedstat| schedstat.run_delay);
+            switches.core_wait_ns = sum(switches.core_wait_ns, waited_ns);
+        }
     }
     switches
+}
+
+/// What was read of two, where something was.
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).reduce(u64::saturating_add)
 }
 
 #[cfg(test)]
@@ -158,6 +172,32 @@ mod tests {
         let from_proc = cpu_from_proc_ns(&process, &process.stat().unwrap());
         let from_clock = cpu_clock_ns(process.pid()).unwrap();
         assert!(from_proc > from_clock / 2 && from_proc < 2 * from_clock, "{from_proc} {from_clock}");
+    }
+
+    #[test]
+    fn the_wait_for_a_core_is_that_of_threads_that_matter_and_null_where_none_is_read() {
+        let process = Process::myself().unwrap();
+        let nice = process.stat().unwrap().nice;
+        let main = || process.task_from_tid(process.pid()).unwrap().schedstat().unwrap().run_delay;
+        let before_ns = main();
+        let switches = context_switches(&process, nice);
+        assert!(switches.core_wait_ns.unwrap() >= before_ns, "{switches:?}");
+        // To a process of the highest priority all of these threads are of a lower one.
+        assert_eq!(context_switches(&process, -21).core_wait_ns, None);
+        assert_eq!((sum(None, None), sum(Some(2), None), sum(Some(2), Some(3))), (None, Some(2), Some(5)));
+    }
+
+    #[test]
+    fn an_unread_wait_stays_unread() {
+        let with = |core_wait_ns| Usage {
+            context_switches: Switches { core_wait_ns, ..Switches::default() },
+            ..Usage::default()
+        };
+        let waited = |later, before| with(later).since(with(before)).context_switches.core_wait_ns;
+        assert_eq!(
+            (waited(Some(7), Some(5)), waited(Some(7), None), waited(None, Some(5))),
+            (Some(2), None, None)
+        );
     }
 
     #[test]

@@ -2,37 +2,34 @@
 //! open loop, persistent and per-call connections are the same code over another source.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::link::{Link, connect, traffic};
+use super::patience::Patience;
 use super::phase::{Client, Phase, Started, settle};
 use super::source::{Next, Released};
 use crate::clock::now_ns;
-use crate::protocol::Session;
-use crate::rpc::CallError;
-use crate::transport::{Connection, LocalFuture, TransportError};
+use crate::rpc::{CallError, ErrorClass};
+use crate::transport::Connection;
 
 /// Takes at most this many turns before other tasks of the thread get theirs.
 const TURNS_PER_POLL: usize = 32;
 /// After a failed connection the next one waits, so that a dead server is not hammered.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
-/// A server that refuses this many connections in a row, with none made in between, is gone: the
-/// phase ends early and says so.
-const MAX_CONNECT_FAILURES: u32 = 50;
 
-/// The connection of a lane, kept from phase to phase.
-#[derive(Default)]
-pub(super) enum Link {
-    /// None yet, or none any more.
-    #[default]
-    Down,
-    /// On its way.
-    Connecting(LocalFuture<'static, Result<Box<dyn Connection>, TransportError>>),
-    /// Waiting before the next attempt.
-    Pausing(std::pin::Pin<Box<tokio::time::Sleep>>),
-    /// Ready for calls.
-    Up(Box<Session>),
+/// Why a phase ends in which a lane died.
+pub(super) const LANE_PANICKED: &str = "a lane panicked; this is a fault of Wirebench";
+
+/// Whether a lane gives its connection calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intake {
+    /// It does.
+    Open,
+    /// The connection did not take one: not until it has answered another, or the janitor comes.
+    Paused,
+    /// The connection takes no more: it answers what it has, and a new one takes its place.
+    Closed,
 }
 
 /// A lane in one phase.
@@ -40,6 +37,7 @@ pub(super) struct Lane {
     client: Rc<Client>,
     phase: Rc<Phase>,
     link: Link,
+    intake: Intake,
     /// Calls in flight, by the session's slot.
     started: Vec<Option<Started>>,
     /// Calls that wait for the connection.
@@ -64,6 +62,7 @@ impl Lane {
             client,
             phase,
             link,
+            intake: Intake::Open,
             started,
             waiting: Vec::new(),
             in_flight: 0,
@@ -78,7 +77,7 @@ impl Lane {
     pub(super) async fn run(mut self) -> Link {
         std::future::poll_fn(|cx| self.poll(cx)).await;
         self.account_traffic();
-        self.link
+        std::mem::take(&mut self.link)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -90,6 +89,7 @@ impl Lane {
             }
             progressed |= self.take_calls(cx);
             progressed |= self.poll_session(cx);
+            progressed |= self.leave_when_drained();
             if self.janitor.poll_tick(cx).is_ready() {
                 self.clean_up(now_ns());
                 progressed = true;
@@ -140,7 +140,7 @@ impl Lane {
         self.client.opened(session.opening(), self.phase.is_warmup);
         {
             let mut results = self.phase.results.borrow_mut();
-            results.connect_failures_in_a_row = 0;
+            results.patience.connected();
             let opening = session.opening();
             results.openings.add(opening.resolve_ns, opening.connect_ns, opening.handshake_ns);
         }
@@ -148,7 +148,11 @@ impl Lane {
         self.link = Link::Up(session);
         let connected_ns = now_ns();
         for call in std::mem::take(&mut self.waiting) {
-            self.submit(Started { connected_ns, ..call });
+            if self.intake == Intake::Closed {
+                self.waiting.push(call);
+            } else {
+                self.submit(Started { connected_ns, ..call });
+            }
         }
     }
 
@@ -157,17 +161,15 @@ impl Lane {
         for call in std::mem::take(&mut self.waiting) {
             self.failed(&call, error);
         }
-        let mut results = self.phase.results.borrow_mut();
-        results.connect_failures_in_a_row += 1;
-        if results.connect_failures_in_a_row >= MAX_CONNECT_FAILURES {
-            results.gave_up = Some(format!("{MAX_CONNECT_FAILURES} connections in a row failed: {error}"));
-        }
+        let results = &mut *self.phase.results.borrow_mut();
+        results.give_up(|patience| patience.connect_failed(error));
     }
 
-    /// Takes calls from the source while there are free slots, and writes them in batches.
+    /// Takes calls from the source while there are free slots and the connection takes them, and writes
+    /// them in batches.
     fn take_calls(&mut self, cx: &mut Context<'_>) -> bool {
         let mut taken = 0;
-        while self.in_flight < self.client.in_flight && !self.source_is_done {
+        while self.in_flight < self.client.in_flight && !self.source_is_done && self.intake == Intake::Open {
             let start_ns = now_ns();
             // Bound first: the source must not stay borrowed while the call is made.
             let next = self.phase.source.borrow_mut().next(start_ns, cx);
@@ -186,7 +188,7 @@ impl Lane {
                 }
             }
         }
-        if self.in_flight == self.client.in_flight {
+        if self.in_flight == self.client.in_flight || self.intake != Intake::Open {
             self.phase.source.borrow_mut().pass_on();
         }
         taken > 0
@@ -226,19 +228,63 @@ impl Lane {
                 call.encoded_request = submitted.encoded_bytes as u64;
                 self.started[submitted.id.slot()] = Some(call);
             }
-            Err(error) => self.failed(&call, &error),
+            Err(error) => self.refused(call, &error),
         }
+    }
+
+    /// The connection did not take a call. Where it takes no more at all, a new one does: the call waits
+    /// for it while the others are answered. Else the call itself does not fit.
+    fn refused(&mut self, call: Started, error: &CallError) {
+        if matches!(error, CallError::Reset { .. } | CallError::Connect { .. }) {
+            return self.unsent(call, error);
+        }
+        self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
+        self.failed(&call, error);
+        if self.client.per_call {
+            self.drop_link();
+        } else {
+            self.intake = Intake::Paused;
+        }
+    }
+
+    /// A call waits for another connection, since this one takes no more.
+    fn unsent(&mut self, call: Started, error: &CallError) {
+        self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
+        self.intake = Intake::Closed;
+        self.waiting.push(Started { id: None, ..call });
+    }
+
+    /// Leaves a connection that takes no more calls and has answered those that it had.
+    fn leave_when_drained(&mut self) -> bool {
+        if self.intake != Intake::Closed || self.in_flight > self.waiting.len() {
+            return false;
+        }
+        self.drop_link();
+        if self.phase.results.borrow().patience.is_refused_again() {
+            self.link = Link::Pausing(Box::pin(tokio::time::sleep(RECONNECT_PAUSE)));
+        }
+        true
     }
 
     /// Polls the connection and settles what it delivers.
     fn poll_session(&mut self, cx: &mut Context<'_>) -> bool {
         let Link::Up(session) = &mut self.link else { return false };
         let mut settled = 0;
+        let mut unsent = Vec::new();
         let (client, phase, started) = (&self.client, &self.phase, &mut self.started);
-        let polled = session.poll(cx, &mut |answered| {
-            settled += usize::from(settle(client, phase, started, &answered));
+        let polled = session.poll(cx, &mut |answered| match answered.outcome {
+            Err(error) if answered.is_unsent => {
+                unsent.extend(started.get_mut(answered.id.slot()).and_then(Option::take).zip(Some(error)));
+            }
+            _ => settled += usize::from(settle(client, phase, started, &answered)),
         });
         self.in_flight -= settled;
+        for (call, error) in unsent {
+            self.unsent(call, &error);
+        }
+        if settled > 0 && self.intake == Intake::Paused {
+            self.intake = Intake::Open;
+        }
         match polled {
             Poll::Pending if settled > 0 && self.client.per_call => {
                 self.drop_link();
@@ -255,17 +301,11 @@ impl Lane {
 
     /// Ends time-outs and lets the envelope do what time demands.
     fn clean_up(&mut self, at_ns: u64) {
-        let Link::Up(session) = &mut self.link else {
-            let limit_ns = self.client.timeout_ns;
-            let late = self.waiting.iter().any(|call| at_ns.saturating_sub(call.start_ns) > limit_ns);
-            if late {
-                self.link = Link::Down;
-                for call in std::mem::take(&mut self.waiting) {
-                    self.failed(&call, &timed_out(limit_ns));
-                }
-            }
-            return;
-        };
+        self.time_out_waiting(at_ns);
+        if self.intake == Intake::Paused {
+            self.intake = Intake::Open;
+        }
+        let Link::Up(session) = &mut self.link else { return };
         let mut is_usable = true;
         let mut timed = Vec::new();
         for slot in &mut self.started {
@@ -279,8 +319,8 @@ impl Lane {
                 timed.push(call);
             }
         }
+        let mut lost = 0;
         if self.next_tick_ns.is_some_and(|next_ns| next_ns <= at_ns) {
-            let mut lost = 0;
             let (client, phase, started) = (&self.client, &self.phase, &mut self.started);
             let next_ns = session.tick(at_ns, &mut |answered| {
                 lost += usize::from(settle(client, phase, started, &answered));
@@ -289,12 +329,32 @@ impl Lane {
             // Calls that start later may want a tick before the one that was asked for.
             self.next_tick_ns = Some(next_ns.unwrap_or(at_ns).min(at_ns + 1_000_000_000));
         }
+        for _ in 0..lost {
+            self.phase.results.borrow_mut().give_up(Patience::unanswered);
+        }
+        let is_one_over = lost > 0 || !timed.is_empty();
         for call in timed {
             self.failed(&call, &timed_out(self.client.timeout_ns));
         }
         if !is_usable {
             self.drop_link();
             self.fail_started(&CallError::Reset { reason: "a call timed out on the same connection".into() });
+        } else if is_one_over && self.client.per_call {
+            self.drop_link();
+        }
+    }
+
+    /// Ends the calls that have waited too long for a connection. One that is still on its way then is
+    /// tried anew.
+    fn time_out_waiting(&mut self, at_ns: u64) {
+        let limit_ns = self.client.timeout_ns;
+        let is_late = |call: &mut Started| at_ns.saturating_sub(call.start_ns) > limit_ns;
+        let late: Vec<Started> = self.waiting.extract_if(.., is_late).collect();
+        if !late.is_empty() && !matches!(self.link, Link::Up(_)) {
+            self.link = Link::Down;
+        }
+        for call in late {
+            self.failed(&call, &timed_out(limit_ns));
         }
     }
 
@@ -319,9 +379,12 @@ impl Lane {
         results.tally.failed(call.method, error);
         let at_ns = now_ns();
         results.last_done_ns = at_ns;
+        if error.class() == ErrorClass::Timeout {
+            results.give_up(Patience::unanswered);
+        }
         drop(results);
         if let Some(stages) = &self.phase.stages {
-            stages.failed(call.released.due_ns, at_ns, error.class());
+            stages.failed(call.released.due_ns, error.class());
         }
         self.phase.source.borrow_mut().completed(at_ns);
     }
@@ -329,6 +392,7 @@ impl Lane {
     fn drop_link(&mut self) {
         self.account_traffic();
         self.link = Link::Down;
+        self.intake = Intake::Open;
         self.traffic_before = (0, 0);
     }
 
@@ -341,24 +405,17 @@ impl Lane {
     }
 }
 
-fn traffic(link: &Link) -> (u64, u64) {
-    match link {
-        Link::Up(session) => {
-            let traffic = session.traffic();
-            (traffic.sent_bytes, traffic.received_bytes)
+impl Drop for Lane {
+    /// A lane that dies takes its calls with it: the others must not wait for them.
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(mut results) = self.phase.results.try_borrow_mut()
+        {
+            results.gave_up.get_or_insert_with(|| LANE_PANICKED.into());
         }
-        _ => (0, 0),
     }
 }
 
 fn timed_out(limit_ns: u64) -> CallError {
     CallError::Timeout { after_ms: limit_ns / 1_000_000 }
-}
-
-/// Begins to connect.
-pub(super) fn connect(client: &Rc<Client>) -> Link {
-    let client = Rc::clone(client);
-    Link::Connecting(Box::pin(async move {
-        client.protocol.transport.connect(&client.target, Arc::clone(&client.wiring)).await
-    }))
 }

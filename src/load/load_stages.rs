@@ -55,34 +55,24 @@ impl StageWatch {
 
     /// A call was answered: rightly, where there is something to record.
     pub(super) fn answered(&self, sample: &Sample, is_right: bool) {
-        let stage = self.over(sample.due_ns, sample.done_ns, |counts| counts.calls += 1);
+        let stage = self.stage_of(sample.due_ns);
+        let before_ns = stage.checked_sub(1).map_or(0, |before| self.ends_ns[before]);
+        if let Some(counts) = self.counts.borrow_mut().get_mut(stage) {
+            counts.calls += 1;
+            let elapsed_ns = sample.done_ns.saturating_sub(self.begun_ns.get() + before_ns);
+            counts.elapsed_ns = counts.elapsed_ns.max(elapsed_ns);
+        }
         if let (true, Some(recorder)) = (is_right, &mut *self.recorder.borrow_mut()) {
             recorder.record(&Sample { method: stage, ..*sample });
         }
     }
 
-    /// A call failed.
-    pub(super) fn failed(&self, due_ns: u64, at_ns: u64, class: ErrorClass) {
-        self.over(due_ns, at_ns, |counts| *counts.errors.entry(class).or_default() += 1);
-    }
-
-    /// A call was due and never sent.
-    pub(super) fn unsent(&self, due_ns: u64) {
+    /// A call failed, or was due and never sent.
+    pub(super) fn failed(&self, due_ns: u64, class: ErrorClass) {
         let stage = self.stage_of(due_ns);
         if let Some(counts) = self.counts.borrow_mut().get_mut(stage) {
-            *counts.errors.entry(ErrorClass::Unsent).or_default() += 1;
+            *counts.errors.entry(class).or_default() += 1;
         }
-    }
-
-    fn over(&self, due_ns: u64, at_ns: u64, count: impl FnOnce(&mut StageCounts)) -> usize {
-        let stage = self.stage_of(due_ns);
-        let before_ns = stage.checked_sub(1).map_or(0, |before| self.ends_ns[before]);
-        if let Some(counts) = self.counts.borrow_mut().get_mut(stage) {
-            count(counts);
-            let elapsed_ns = at_ns.saturating_sub(self.begun_ns.get() + before_ns);
-            counts.elapsed_ns = counts.elapsed_ns.max(elapsed_ns);
-        }
-        stage
     }
 
     /// Ends the recording, and gives what was counted.

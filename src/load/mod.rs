@@ -5,11 +5,15 @@
 
 mod connections;
 mod lane;
+mod link;
 mod load_stages;
+mod meeting;
 mod pacer;
+mod patience;
 mod phase;
 mod profile;
 mod schedule;
+mod share;
 mod source;
 mod stages;
 mod thinking;
@@ -23,15 +27,16 @@ pub use stages::{StageProbe, StampedCall};
 pub use thinking::{Deal, Thinking};
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Mutex};
 
 use self::connections::ConnectionTimes;
+use self::meeting::Meeting;
 use crate::clock::now_ns;
 use crate::protocol::{Protocol, ProtocolError};
 use crate::record::{Interval, IntervalLength, IntervalSink, Tally};
 use crate::result::{OpeningTotals, RoundResult, StageCounts, TrafficBytes, hlog};
 use crate::rpc::Service;
-use crate::scenario::{Generator, Links, Load};
+use crate::scenario::{Amount, ErrorBudget, Generator, Links, Load, LoadModel};
 use crate::transport::Wiring;
 
 /// Everything a client needs for one round.
@@ -51,6 +56,8 @@ pub struct Drive {
     pub load: Load,
     /// The connections that follow from it.
     pub links: Links,
+    /// How many calls may fail: a server that leaves no more than these without an answer is not given up.
+    pub errors: ErrorBudget,
     /// Messages per write.
     pub write_batch: u32,
     /// How the calls of an open loop are paced.
@@ -85,6 +92,9 @@ pub enum DriveError {
     /// A client thread died.
     #[error("a client thread panicked; this is a fault of Wirebench")]
     Panicked,
+    /// Another client thread failed, and the round cannot go on without it.
+    #[error("another client thread failed")]
+    Abandoned,
 }
 
 /// Is told when the measured interval begins and ends, to read counters of the processes.
@@ -125,20 +135,21 @@ fn pin(cpu: usize) -> std::io::Result<()> {
 /// See [`DriveError`]; calls that fail are no error of the round but part of its result.
 pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, DriveError> {
     let threads = drive.load.client_threads.max(1);
-    let barrier = Barrier::new(threads as usize);
+    let meeting = Meeting::new(threads);
     let log = Arc::new(Mutex::new(IntervalLog::default()));
     let stages_log = Arc::new(Mutex::new(IntervalLog::default()));
-    let run = |thread: u32| {
-        let switch = |begins: bool| {
-            if barrier.wait().is_leader() {
-                if begins {
-                    observer.begins();
-                } else {
-                    observer.ends();
-                }
+    let switch = |begins: bool| {
+        meeting.meet(|| {
+            if begins {
+                observer.begins();
+            } else {
+                observer.ends();
             }
-            barrier.wait();
-        };
+            thread::begin_ns(drive)
+        })
+    };
+    let run = |thread: u32| {
+        let attendance = meeting.attend();
         let names =
             drive.service.methods.iter().map(|method| method.method.name.to_string()).collect::<Vec<_>>();
         let positions: Vec<String> =
@@ -147,21 +158,46 @@ pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, Driv
             methods: IntervalLog::sink(&log, names),
             stages: (!positions.is_empty()).then(|| IntervalLog::sink(&stages_log, positions)),
         };
-        thread::run(drive, thread::Place { thread, threads }, sinks, &switch)
+        let result = thread::run(drive, share::Place { thread, threads }, sinks, &switch)?;
+        attendance.complete();
+        Ok(result)
     };
     let results: Vec<Result<thread::ThreadResult, DriveError>> = if threads == 1 {
         vec![run(0)]
     } else {
         std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
-            handles.into_iter().map(|handle| handle.join().unwrap_or(Err(DriveError::Panicked))).collect()
+            let spawned: Vec<_> = (0..threads)
+                .map(|thread| {
+                    let spawned = std::thread::Builder::new().spawn_scoped(scope, move || run(thread));
+                    spawned.inspect_err(|_| meeting.abandon()).map_err(DriveError::Thread)
+                })
+                .collect();
+            let ended = |handle: Handle<'_>| handle.join().unwrap_or(Err(DriveError::Panicked));
+            spawned.into_iter().map(|spawned| spawned.and_then(ended)).collect()
         })
     };
-    let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let results = all_of(results)?;
     let mut round = combine(drive, results);
     round.hlog = IntervalLog::into_text(log);
     round.stages_hlog = IntervalLog::into_text(stages_log);
     Ok(round)
+}
+
+type Handle<'a> = std::thread::ScopedJoinHandle<'a, Result<thread::ThreadResult, DriveError>>;
+
+/// The results of all threads, or why there is one missing: the cause and not what followed from it.
+fn all_of(
+    results: Vec<Result<thread::ThreadResult, DriveError>>,
+) -> Result<Vec<thread::ThreadResult>, DriveError> {
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(result) => found.push(result),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors.sort_by_key(|error| matches!(error, DriveError::Abandoned));
+    errors.into_iter().next().map_or(Ok(found), Err)
 }
 
 /// Interval logs of all threads, written as they come.
@@ -210,15 +246,18 @@ fn unix_ms() -> u64 {
 }
 
 fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
-    let is_open = matches!(drive.load.model, crate::scenario::LoadModel::Open { .. });
+    let is_open = matches!(drive.load.model, LoadModel::Open { .. });
     let begun_ns = threads.iter().map(|thread| thread.begun_ns).min().unwrap_or(0);
+    // A call that ran into its time-out says how long the client waited, not how long the server took.
+    let answered_ns = threads.iter().filter_map(|thread| thread.last_answered_ns).max();
     let done_ns = threads.iter().map(|thread| thread.last_done_ns).max().unwrap_or(0);
     let first_ns = threads.iter().filter_map(|thread| thread.first_start_ns).min().unwrap_or(begun_ns);
     let from_ns = if is_open { begun_ns } else { first_ns };
-    let elapsed_ns = done_ns.saturating_sub(from_ns);
+    let elapsed_ns = answered_ns.unwrap_or(done_ns).saturating_sub(from_ns);
     let started_at_ms = unix_ms().saturating_sub(now_ns().saturating_sub(from_ns) / 1_000_000);
     // Calls of users who think become due like those of a schedule.
     let is_paced = is_open || drive.load.thinks().is_some();
+    let last_due_offset_ns = threads.iter().filter_map(|thread| thread.last_due_offset_ns).max();
     let mut round = RoundResult {
         started_at: crate::result::rfc3339_ms(i64::try_from(started_at_ms).unwrap_or(i64::MAX)),
         elapsed_ns,
@@ -267,9 +306,12 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
     if !is_open {
         round.offered_calls = round.calls + round.failed_calls();
     }
-    round.interval_ns = match drive.load.length {
-        crate::scenario::Amount::DurationNs(ns) => ns,
-        crate::scenario::Amount::Calls(_) => elapsed_ns,
+    round.interval_ns = match (drive.load.length, drive.load.model, last_due_offset_ns) {
+        (Amount::DurationNs(ns), ..) => ns,
+        (Amount::Calls(_), LoadModel::Open { rate_per_s, .. }, Some(offset_ns)) => {
+            offset_ns.saturating_add(mean_gap_ns(rate_per_s))
+        }
+        (Amount::Calls(_), ..) => elapsed_ns,
     };
     round.framed = TrafficBytes { request: Some(sent_bytes), response: Some(received_bytes) };
     round.connections_opened = Some(openings.connections);
@@ -279,4 +321,10 @@ fn combine(drive: &Drive, threads: Vec<thread::ThreadResult>) -> RoundResult {
     round.error_examples = tally.examples;
     round.wrong_examples = tally.wrong_answers;
     round
+}
+
+/// How long after the last call of a schedule another would be due: the last call's share of the interval.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn mean_gap_ns(rate_per_s: f64) -> u64 {
+    (1e9 / rate_per_s) as u64
 }

@@ -24,6 +24,8 @@ const BURST: u32 = 64;
 pub struct Paced {
     /// How many calls were due.
     pub offered_calls: u64,
+    /// When the last of them was.
+    pub last_due_ns: Option<u64>,
     /// How long it spun, in nanoseconds; replies that arrived meanwhile were worked on in that time.
     pub spun_ns: u64,
 }
@@ -86,6 +88,7 @@ pub async fn pace(
         }
         if let Some(open) = source.borrow_mut().open() {
             paced.offered_calls += 1;
+            paced.last_due_ns = Some(due_ns);
             let waits = open.release(Released { index, due_ns, ready_ns });
             offered(due_ns, waits);
         }

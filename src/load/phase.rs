@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::connections::ConnectionTimes;
 use super::load_stages::StageWatch;
+use super::patience::Patience;
 use super::source::{Released, Source};
 use super::stages::StampedCall;
 use crate::clock::now_ns;
 use crate::protocol::{Answered, CallId, MethodCodecs, Protocol, SampleLog, Session};
 use crate::record::{CallBytes, Recorder, Sample, Tally};
 use crate::result::OpeningTotals;
-use crate::rpc::{Service, Value};
+use crate::rpc::{CallError, Service, Value};
 use crate::scenario::{Expect, Generator};
 use crate::transport::{Connection, Opening, Wiring};
 
@@ -82,14 +83,26 @@ pub(super) struct PhaseResults {
     pub(super) stages: Option<SampleLog<StampedCall>>,
     pub(super) tally: Tally,
     pub(super) openings: OpeningTotals,
-    pub(super) connect_failures_in_a_row: u32,
+    pub(super) patience: Patience,
     pub(super) first_start_ns: Option<u64>,
+    /// When the server last answered a call; `None` where it answered none.
+    pub(super) last_answered_ns: Option<u64>,
+    /// When the last call was over, answered or not.
     pub(super) last_done_ns: u64,
     /// Why the phase ended before its time.
     pub(super) gave_up: Option<String>,
     /// Bytes of the connections that are over.
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
+}
+
+impl PhaseResults {
+    /// Ends the phase before its time, where the thread has seen enough.
+    pub(super) fn give_up(&mut self, seen: impl FnOnce(&mut Patience) -> Option<String>) {
+        if let Some(why) = seen(&mut self.patience) {
+            self.gave_up.get_or_insert(why);
+        }
+    }
 }
 
 /// A call that has started.
@@ -150,6 +163,14 @@ pub(super) fn settle(
     let mut results = phase.results.borrow_mut();
     let results = &mut *results;
     results.last_done_ns = at_ns;
+    match &answered.outcome {
+        Ok(_) | Err(CallError::Remote(_) | CallError::Protocol { .. }) => {
+            results.last_answered_ns = Some(at_ns);
+            results.patience.answered();
+        }
+        Err(CallError::Timeout { .. }) => results.give_up(Patience::unanswered),
+        Err(CallError::Connect { .. } | CallError::Reset { .. }) => {}
+    }
     let expected = client.generator.expected(call.method, call.variant);
     let items = client.service.methods[call.method].stream_items;
     let bytes = bytes_of(client, &call, answered);
@@ -157,7 +178,7 @@ pub(super) fn settle(
         (Err(error), _) => {
             results.tally.failed(call.method, error);
             if let Some(stages) = &phase.stages {
-                stages.failed(call.released.due_ns, at_ns, error.class());
+                stages.failed(call.released.due_ns, error.class());
             }
             false
         }

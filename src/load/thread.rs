@@ -6,24 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connections::ConnectionTimes;
-use super::lane::{Lane, Link, connect};
+use super::lane::{LANE_PANICKED, Lane};
+use super::link::{Link, connect};
 use super::load_stages::{self, StageWatch};
 use super::pacer::{self, Paced};
+use super::patience::Patience;
 use super::phase::{Client, Phase, PhaseResults};
-use super::profile::Profile;
-use super::schedule::Schedule;
-use super::source::{Closed, Open, ReleaseCounts, Source};
-use super::thinking::{self, Deal, Thinking};
+use super::share::{Place, Share};
+use super::source::{Open, ReleaseCounts, Source};
+use super::thinking;
 use super::{Drive, DriveError};
 use crate::clock::{now_ns, reduce_timer_slack};
 use crate::protocol::MethodCodecs;
 use crate::record::{Background, IntervalLength, IntervalSink, Kinds, Recorder, Tally};
 use crate::result::{OpeningTotals, StageCounts};
+use crate::rpc::ErrorClass;
 use crate::scenario::{Amount, ConnectionMode, Idle, LoadModel};
 
 /// The heartbeat by which a client notices that it was stopped.
 const HEARTBEAT: Duration = Duration::from_millis(10);
-/// An open loop's first call is due this long after its lanes were started, so that it is not late.
+/// The first call of a schedule is due this long after its lanes were started, so that it is not late.
 const LEAD_NS: u64 = 1_000_000;
 
 /// What one client thread found in the measured interval.
@@ -32,8 +34,11 @@ pub(super) struct ThreadResult {
     pub(super) tally: Tally,
     pub(super) begun_ns: u64,
     pub(super) first_start_ns: Option<u64>,
+    pub(super) last_answered_ns: Option<u64>,
     pub(super) last_done_ns: u64,
     pub(super) offered_calls: u64,
+    /// When the thread's last call was due, after the begin; `None` where nothing is on a schedule.
+    pub(super) last_due_offset_ns: Option<u64>,
     pub(super) openings: OpeningTotals,
     pub(super) connections: ConnectionTimes,
     pub(super) sent_bytes: u64,
@@ -46,34 +51,28 @@ pub(super) struct ThreadResult {
     pub(super) load_stages: Vec<StageCounts>,
 }
 
-/// A client thread's place among the others.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) thread: u32,
-    pub(super) threads: u32,
-}
-
-impl Place {
-    /// This thread's share of `total`, dealt one by one.
-    fn share(self, total: u32) -> usize {
-        let extra = u32::from(self.thread < total % self.threads);
-        (total / self.threads + extra) as usize
-    }
-}
-
 /// Where full intervals go: those of methods, and those of stages where the load has some.
 pub(super) struct Sinks {
     pub(super) methods: IntervalSink,
     pub(super) stages: Option<IntervalSink>,
 }
 
-/// Runs one client thread. `switch` is called between warm-up and measured interval (with `true`)
-/// and after the drain (with `false`), and returns when every thread is there.
+/// Told that the measured interval begins (`true`) or that its drain is over (`false`): returns when every
+/// thread is there, with the time at which the interval begins for all of them.
+pub(super) type Switch<'a> = &'a dyn Fn(bool) -> Result<u64, DriveError>;
+
+/// When a phase begins whose threads are ready now.
+pub(super) fn begin_ns(drive: &Drive) -> u64 {
+    let is_paced = matches!(drive.load.model, LoadModel::Open { .. }) || drive.load.thinks().is_some();
+    now_ns() + if is_paced { LEAD_NS } else { 0 }
+}
+
+/// Runs one client thread.
 pub(super) fn run(
     drive: &Drive,
     place: Place,
     sinks: Sinks,
-    switch: &dyn Fn(bool),
+    switch: Switch<'_>,
 ) -> Result<ThreadResult, DriveError> {
     // The background thread is started first, so that it is not confined to the measuring core.
     let background = Background::start(sinks.methods).map_err(DriveError::Thread)?;
@@ -94,7 +93,7 @@ async fn round(
     drive: &Drive,
     place: Place,
     (background, of_stages): (Background, Option<Background>),
-    switch: &dyn Fn(bool),
+    switch: Switch<'_>,
 ) -> Result<ThreadResult, DriveError> {
     let codecs = MethodCodecs::prepare(drive.protocol.codec.as_ref(), &drive.service)?;
     let names: Arc<[Arc<str>]> =
@@ -121,29 +120,33 @@ async fn round(
     let links = open_links(&client, place.share(drive.links.connections), &mut openings).await;
 
     let warmed_from_ns = now_ns();
-    let warmup = Phase::new(drive, place, &names, None, None);
-    let links = run_phase(drive, place, &client, &Rc::new(warmup), links).await?.links;
+    let share = Share { drive, place, is_warmup: true };
+    let warmup = Phase::new(share, &names, None, None);
+    let links = run_phase(share, &client, &Rc::new(warmup), links, begin_ns(drive)).await?.links;
     let warmup_ns = now_ns().saturating_sub(warmed_from_ns);
-    switch(true);
 
-    let stopped_ns = Rc::new(Cell::new(0));
-    let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
+    // Everything that takes time is made before the threads begin together.
     let streams = drive.service.methods.iter().any(|method| method.stream_items.is_some());
     let is_paced = matches!(drive.load.model, LoadModel::Open { .. }) || drive.load.thinks().is_some();
     let kinds = Kinds::of(is_paced, streams);
     let recorder = Recorder::new(names.len(), kinds, now_ns(), drive.intervals(), background);
     let watch = of_stages.map(|background| watch_stages(drive, Kinds::of(is_paced, false), background));
-    let phase = Rc::new(Phase::new(drive, place, &names, Some(recorder), watch));
+    let share = Share { is_warmup: false, ..share };
+    let phase = Rc::new(Phase::new(share, &names, Some(recorder), watch));
     phase.results.borrow_mut().stages = drive.stages.as_ref().map(|probe| probe.thread_log());
-    let finished = run_phase(drive, place, &client, &phase, links).await?;
+    let begun_ns = switch(true)?;
+
+    let stopped_ns = Rc::new(Cell::new(0));
+    let heart = tokio::task::spawn_local(heartbeat(Rc::clone(&stopped_ns)));
+    let finished = run_phase(share, &client, &phase, links, begun_ns).await?;
     heart.abort();
-    switch(false);
+    switch(false)?;
     if let Some(spinner) = spinner {
         spinner.abort();
     }
 
     let PhaseResults { recorder, stages, mut tally, .. } =
-        std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(&names, None));
+        std::mem::replace(&mut *phase.results.borrow_mut(), PhaseResults::new(share, &names, None));
     if let Some(recorder) = recorder {
         recorder.finish(now_ns());
     }
@@ -221,14 +224,16 @@ async fn open_links(client: &Rc<Client>, count: usize, openings: &mut OpeningTot
 }
 
 impl PhaseResults {
-    fn new(names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
+    fn new(share: Share<'_>, names: &Arc<[Arc<str>]>, recorder: Option<Recorder>) -> Self {
+        let drive = share.drive;
         Self {
             recorder,
             stages: None,
             tally: Tally::new(names),
             openings: OpeningTotals::default(),
-            connect_failures_in_a_row: 0,
+            patience: Patience::new(drive.load.timeout_ns, share.slots(), drive.errors, share.calls()),
             first_start_ns: None,
+            last_answered_ns: None,
             last_done_ns: 0,
             gave_up: None,
             sent_bytes: 0,
@@ -238,52 +243,29 @@ impl PhaseResults {
 }
 
 impl Phase {
-    /// The measured interval, where there is a recorder; else the warm-up.
+    /// The measured interval, where there is a recorder; else the warm-up. Its source comes when it begins.
     fn new(
-        drive: &Drive,
-        place: Place,
+        share: Share<'_>,
         names: &Arc<[Arc<str>]>,
         recorder: Option<Recorder>,
         stages: Option<StageWatch>,
     ) -> Self {
-        let is_warmup = recorder.is_none();
-        let amount = if is_warmup { drive.load.warmup } else { drive.load.length };
-        let source = match drive.load.model {
-            LoadModel::Open { .. } => {
-                let slots = place.share(drive.links.connections) * drive.links.in_flight.max(1) as usize;
-                Source::Open(Open::new(slots))
-            }
-            LoadModel::Closed { concurrency } => {
-                let begins_ns = now_ns();
-                let (end_index, ends_ns) = match amount {
-                    Amount::Calls(calls) => (calls, u64::MAX),
-                    Amount::DurationNs(ns) => (u64::MAX, begins_ns.saturating_add(ns)),
-                };
-                let (first, step) = (u64::from(place.thread), u64::from(place.threads));
-                let deal = Deal { first, step, end_index, begins_ns, ends_ns };
-                // The warm-up is a first stage that lasts; the steps come later.
-                let first_stage = drive.load.stages.first().and_then(|stage| stage.level.concurrency());
-                let concurrency = first_stage.unwrap_or(concurrency);
-                let slots = place.share(concurrency);
-                match drive.load.thinks() {
-                    Some(think) => {
-                        let seed = if is_warmup { !drive.seed } else { drive.seed };
-                        let mut thinking = Thinking::new(think, seed, deal, slots, concurrency);
-                        if !is_warmup && drive.load.stages.len() > 1 {
-                            thinking.expect_steps();
-                        }
-                        Source::Thinking(thinking)
-                    }
-                    None => Source::Closed(Closed::new(first, step, end_index, ends_ns, slots)),
-                }
-            }
-        };
         Self {
-            source: RefCell::new(source),
-            is_warmup,
-            results: RefCell::new(PhaseResults::new(names, recorder)),
+            source: RefCell::new(Source::Open(Open::new(0))),
+            is_warmup: share.is_warmup,
+            results: RefCell::new(PhaseResults::new(share, names, recorder)),
             stages,
             spun_ns: Cell::new(0),
+        }
+    }
+
+    fn begins(&self, share: Share<'_>, at_ns: u64) {
+        *self.source.borrow_mut() = share.source(at_ns);
+        if let Some(recorder) = &mut self.results.borrow_mut().recorder {
+            recorder.begins(at_ns);
+        }
+        if let Some(stages) = &self.stages {
+            stages.begins(at_ns);
         }
     }
 }
@@ -296,45 +278,30 @@ struct Finished {
 }
 
 async fn run_phase(
-    drive: &Drive,
-    place: Place,
+    share: Share<'_>,
     client: &Rc<Client>,
     phase: &Rc<Phase>,
     links: Vec<Link>,
+    begun_ns: u64,
 ) -> Result<Finished, DriveError> {
-    let is_open = matches!(drive.load.model, LoadModel::Open { .. });
-    let begun_ns = now_ns() + if is_open { LEAD_NS } else { 0 };
-    if let Some(stages) = &phase.stages {
-        stages.begins(begun_ns);
-    }
+    let drive = share.drive;
+    phase.begins(share, begun_ns);
     let lanes: Vec<_> = links
         .into_iter()
         .map(|link| tokio::task::spawn_local(Lane::new(Rc::clone(client), Rc::clone(phase), link).run()))
         .collect();
-    let helpers = [think(drive, phase), step(drive, place, phase, begun_ns)];
+    let helpers = [think(drive, phase), step(drive, share.place, phase, begun_ns)];
     let mut unsent = vec![0; drive.service.methods.len()];
     let paced = match drive.load.model {
         LoadModel::Closed { .. } => Paced::default(),
         LoadModel::Open { rate_per_s, arrivals } => {
-            let amount = if phase.is_warmup { drive.load.warmup } else { drive.load.length };
-            let seed = if phase.is_warmup { !drive.seed } else { drive.seed };
-            let (length_ns, calls) = match amount {
-                Amount::Calls(calls) => (u64::MAX, calls),
-                Amount::DurationNs(ns) => (ns, u64::MAX),
-            };
-            let profile = match drive.load.stages.first().and_then(|stage| stage.level.mean_per_s()) {
-                None => Profile::constant(rate_per_s, length_ns),
-                Some(first_per_s) if phase.is_warmup => Profile::constant(first_per_s, length_ns),
-                Some(_) => Profile::of_stages(&drive.load.stages),
-            };
             let offered = |due_ns, waited| {
                 if let Some(stages) = &phase.stages {
                     stages.offered(due_ns, waited);
                 }
             };
-            let schedule = Schedule::over(profile, arrivals, seed)
-                .take_while(|(index, _)| *index < calls)
-                .filter(|(index, _)| index % u64::from(place.threads) == u64::from(place.thread));
+            let schedule =
+                share.schedule(rate_per_s, arrivals).take_while(|_| phase.results.borrow().gave_up.is_none());
             let paced = pacer::pace(schedule, &phase.source, begun_ns, drive.pacing, &offered)
                 .await
                 .map_err(DriveError::Thread)?;
@@ -344,8 +311,10 @@ async fn run_phase(
     };
     let mut links = Vec::with_capacity(lanes.len());
     for lane in lanes {
-        // A lane that panicked has already said so; its connection is gone.
-        links.push(lane.await.unwrap_or_default());
+        links.push(lane.await.unwrap_or_else(|_| {
+            phase.results.borrow_mut().gave_up.get_or_insert_with(|| LANE_PANICKED.into());
+            Link::Down
+        }));
     }
     helpers.into_iter().flatten().for_each(|helper| helper.abort());
     let results = phase.results.borrow();
@@ -354,8 +323,10 @@ async fn run_phase(
         tally: Tally::default(),
         begun_ns,
         first_start_ns: results.first_start_ns,
+        last_answered_ns: results.last_answered_ns,
         last_done_ns: results.last_done_ns,
         offered_calls: paced.offered_calls,
+        last_due_offset_ns: paced.last_due_ns.map(|due_ns| due_ns.saturating_sub(begun_ns)),
         openings: results.openings,
         connections: ConnectionTimes::default(),
         sent_bytes: results.sent_bytes,
@@ -418,7 +389,7 @@ async fn drain(drive: &Drive, phase: &Phase, lanes: &[tokio::task::JoinHandle<Li
             let planned = drive.generator.call(released.index);
             unsent[planned.method] += 1;
             if let Some(stages) = &phase.stages {
-                stages.unsent(released.due_ns);
+                stages.failed(released.due_ns, ErrorClass::Unsent);
             }
         }
         if let Some(first) = unsent.first_mut() {

@@ -48,6 +48,8 @@ pub struct Answered<'a> {
     pub outcome: Result<&'a Value, CallError>,
     /// Whether this is one item of a stream, with more to come.
     pub is_item: bool,
+    /// Whether the call was never sent or looked at, for the connection takes no more: another may take it.
+    pub is_unsent: bool,
     /// Bytes that the codec read.
     pub encoded_bytes: usize,
     /// When the messages of this poll began to be delivered, before any was decoded ([`crate::clock::now_ns`]).
@@ -56,6 +58,22 @@ pub struct Answered<'a> {
     pub is_first: bool,
     /// When it was where, if it is sampled ([`Session::sample`]).
     pub stamps: Option<&'a ClientStamps>,
+}
+
+impl Answered<'_> {
+    /// A call that has no answer and will get none.
+    fn without(id: CallId, error: CallError, received_ns: u64, is_unsent: bool) -> Self {
+        Self {
+            id,
+            outcome: Err(error),
+            is_item: false,
+            is_unsent,
+            encoded_bytes: 0,
+            received_ns,
+            is_first: false,
+            stamps: None,
+        }
+    }
 }
 
 /// A call in flight.
@@ -143,7 +161,7 @@ impl Calls {
                 Delivery::Message { id: Some(id), .. } | Delivery::End { id, .. } => {
                     self.find(*id).is_some_and(|call| call.stamps.is_some())
                 }
-                Delivery::Failed { .. } => false,
+                Delivery::Failed { .. } | Delivery::Unsent { .. } => false,
             }
     }
 }
@@ -287,16 +305,8 @@ impl Session {
         for id in std::mem::take(&mut self.lost) {
             if self.calls.find(id).is_some() {
                 self.calls.close(id);
-                let reason = "the peer is lost: no heartbeat".into();
-                sink(Answered {
-                    id: CallId(id),
-                    outcome: Err(CallError::Reset { reason }),
-                    is_item: false,
-                    encoded_bytes: 0,
-                    received_ns: now_ns,
-                    is_first: false,
-                    stamps: None,
-                });
+                let error = CallError::Reset { reason: "the peer is lost: no heartbeat".into() };
+                sink(Answered::without(CallId(id), error, now_ns, false));
             }
         }
         // A connection that is over says so when it is polled.

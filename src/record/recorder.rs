@@ -179,6 +179,13 @@ impl Recorder {
         Self { current, background, kinds, begun_ns: start_ns, length, length_ns }
     }
 
+    /// Moves the begin of the first interval, before anything was recorded.
+    pub fn begins(&mut self, at_ns: u64) {
+        self.begun_ns = at_ns;
+        self.current.start_ns = at_ns;
+        self.current.end_ns = at_ns + self.length_ns;
+    }
+
     /// Records one answered call.
     pub fn record(&mut self, sample: &Sample) {
         if sample.done_ns >= self.current.end_ns {

@@ -227,8 +227,8 @@ fn add_figures(add: &mut impl FnMut(&str, String), figures: &Figures) {
     add("client_involuntary_switches", field(figures.context_switches.client.map(|of| of.involuntary)));
     add("server_voluntary_switches", field(figures.context_switches.server.map(|of| of.voluntary)));
     add("server_involuntary_switches", field(figures.context_switches.server.map(|of| of.involuntary)));
-    add("client_core_wait_ns", field(figures.context_switches.client.map(|of| of.core_wait_ns)));
-    add("server_core_wait_ns", field(figures.context_switches.server.map(|of| of.core_wait_ns)));
+    add("client_core_wait_ns", field(figures.context_switches.client.and_then(|of| of.core_wait_ns)));
+    add("server_core_wait_ns", field(figures.context_switches.server.and_then(|of| of.core_wait_ns)));
     add("connections_opened", field(figures.connections_opened));
     add_means(add, figures);
     add("late", field(figures.late));

@@ -238,6 +238,9 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
         if let Some(note) = &cell.figures.wire_note {
             notes.push(format!("{}: bytes on the wire were not counted in full: {note}", cell.label()));
         }
+        if let Some(note) = &cell.figures.stages_note {
+            notes.push(format!("{}: the stages of calls are missing: {note}", cell.label()));
+        }
         if cell.hosting == "in-process" {
             notes.push(format!("{}: client and server shared one process", cell.label()));
         }

@@ -122,9 +122,10 @@ pub struct Switches {
     pub voluntary: u64,
     /// The core was given to another process.
     pub involuntary: u64,
-    /// How long its threads were ready to run and had no core, added up, in nanoseconds.
+    /// How long its threads were ready to run and had no core, added up, in nanoseconds. Threads of a lower
+    /// priority than the process are left out: they wait by intent. Null where the kernel does not say.
     #[serde(default)]
-    pub core_wait_ns: u64,
+    pub core_wait_ns: Option<u64>,
 }
 
 /// Context switches on both sides in the measured interval.
@@ -296,6 +297,9 @@ pub struct Figures {
     pub server_stopped_ns: Option<u64>,
     /// Where the service time goes; null where no stamps were taken.
     pub stages_ns: Option<Stages>,
+    /// Why they are missing, where something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages_note: Option<String>,
     /// The same by stage of the load; empty where it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageResult>,

@@ -143,7 +143,7 @@ pub struct StageCounts {
     pub errors: BTreeMap<ErrorClass, u64>,
     /// Calls that found no free slot, in an open loop.
     pub waited_calls: u64,
-    /// From the stage's begin until its last call was over.
+    /// From the stage's begin until its last call was answered.
     pub elapsed_ns: u64,
 }
 
@@ -169,9 +169,10 @@ pub struct RoundResult {
     /// When the schedule of an open loop began, on the machine's monotonic clock: call i was due at this
     /// time plus the i-th offset of the schedule. Null in a closed loop.
     pub begun_ns: Option<u64>,
-    /// From the first due time until the last call was done.
+    /// From the first due time until the last call was answered; where none was, until the last one was over.
     pub elapsed_ns: u64,
-    /// The length of the measured interval: from the first due time until the last one could be.
+    /// The length of the measured interval: from the first due time until the last one could be. In an open
+    /// loop of so many calls it ends a mean gap after the last one was due; in a closed one, with the last answer.
     pub interval_ns: u64,
     /// How long the warm-up before it took.
     pub warmup_ns: Option<u64>,
@@ -231,6 +232,9 @@ pub struct RoundResult {
     pub usage: Vec<UsagePiece>,
     /// Stages of sampled calls; null where no stamps were taken.
     pub stages: Option<StageLog>,
+    /// Why there are none, where they were asked for; null where nothing went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages_note: Option<String>,
     /// The stages of the load, in order; empty where it has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load_stages: Vec<StageCounts>,

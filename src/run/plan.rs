@@ -8,7 +8,7 @@ use crate::protocol::{Protocol, ProtocolError};
 use crate::rpc::Service;
 use crate::rpc::random::Random;
 use crate::scenario::{
-    Backend, Generator, Hosting, LinkError, Links, LoadPoint, Placement, Scenario, Workload,
+    Backend, ErrorBudget, Generator, Hosting, LinkError, Links, LoadPoint, Placement, Scenario, Workload,
 };
 use crate::transport;
 
@@ -47,6 +47,8 @@ pub struct Cell {
     pub point: LoadPoint,
     /// The connections that follow from it.
     pub links: Links,
+    /// How many calls of a round may fail.
+    pub errors: ErrorBudget,
     /// Where both sides run.
     pub placement: Placement,
     /// The cores.
@@ -252,6 +254,7 @@ fn cell(
         protocol: protocol.clone(),
         point: point.clone(),
         links,
+        errors: scenario.gates.errors,
         placement,
         cpus,
         write_batch: point.load.write_batch.unwrap_or(batch),

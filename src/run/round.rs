@@ -172,6 +172,7 @@ pub(super) fn open_round(
         workload: cell.workload.clone(),
         load: cell.point.load.clone(),
         links: cell.links,
+        errors: cell.errors,
         placement: cell.placement,
         client_cpus: cell.cpus.client.clone(),
         server_cpus: cell.cpus.server.clone(),

@@ -1,7 +1,7 @@
 //! What a client process is told and gives back: a [`RoundSpec`] on its standard input, a
 //! [`RoundResult`] on its standard output. Ranks on other hosts speak the same.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use crate::host::{Serve, ServeError, serve_in_process};
 use crate::load::{self, Drive, DriveError, Observer, Pacing, StageProbe, StampedCall};
 use crate::protocol::{ProtocolError, Records, ServerStamps, StampLog, to_bytes};
 use crate::result::{ContextSwitches, RoundResult, RssPeak};
-use crate::scenario::{Backend, ConnectionMode, Generator, Idle, Links, Load, Placement, Workload};
+use crate::scenario::{
+    Backend, ConnectionMode, ErrorBudget, Generator, Idle, Links, Load, Placement, Workload,
+};
 
 /// One round, for a client process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct RoundSpec {
     pub load: Load,
     /// The connections.
     pub links: Links,
+    /// How many calls may fail.
+    #[serde(default)]
+    pub errors: ErrorBudget,
     /// Where both sides run.
     pub placement: Placement,
     /// The cores of the client's threads; empty for any.
@@ -63,14 +68,6 @@ pub enum ClientError {
     /// The protocol cannot be used.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// The stamps could not be left where they are looked for.
-    #[error("cannot write stamps to {}: {source}", path.display())]
-    Stamps {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// The in-process server does not serve.
     #[error("in-process server: {0}")]
     Serve(#[from] ServeError),
@@ -129,6 +126,7 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
         generator,
         load: spec.load.clone(),
         links: spec.links,
+        errors: spec.errors,
         write_batch: spec.write_batch,
         pacing: Pacing { spin_ns, is_broken: spec.break_pacer },
         seed: spec.workload.seed,
@@ -149,16 +147,24 @@ pub fn run_client(spec: &RoundSpec) -> Result<RoundResult, ClientError> {
     counters.ends.into_inner().unwrap_or_default().fill(&mut round);
     if let (Some(orders), Some(probe), Some(log)) = (&spec.stages, &drive.stages, stamp_log) {
         let calls = probe.calls.lock().map(|mut calls| std::mem::take(&mut *calls)).unwrap_or_default();
-        leave(&orders.client_file, &to_bytes(calls.into_iter().map(StampedCall::to_words)))?;
+        let mut left = leave(&orders.client_file, &to_bytes(calls.into_iter().map(StampedCall::to_words)));
         if spec.target.is_none() {
-            leave(&orders.server_file, &to_bytes(log.samples().into_iter().map(ServerStamps::to_words)))?;
+            let stamps = to_bytes(log.samples().into_iter().map(ServerStamps::to_words));
+            left = left.and_then(|()| leave(&orders.server_file, &stamps));
         }
+        round.stages_note = left.err();
     }
     Ok(round)
 }
 
-fn leave(path: &Path, bytes: &[u8]) -> Result<(), ClientError> {
-    std::fs::write(path, bytes).map_err(|source| ClientError::Stamps { path: path.to_owned(), source })
+/// Leaves stamps where they are looked for; where that cannot be done, says why. The round is as good
+/// without them.
+fn leave(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    std::fs::write(path, bytes).map_err(|error| {
+        // Half a file would be taken for all.
+        let _ = std::fs::remove_file(path);
+        format!("cannot write stamps to {}: {error}", path.display())
+    })
 }
 
 /// Reads the counters of both processes at the ends of the measured interval.

@@ -245,6 +245,14 @@ pub enum Delivery<'a> {
         /// How it ended.
         status: Status,
     },
+    /// This call was not sent, or the peer has said that it did not look at it: the connection takes no more
+    /// calls. Those in flight may still be answered.
+    Unsent {
+        /// The call.
+        id: u64,
+        /// Why the connection takes no more.
+        error: TransportError,
+    },
     /// This call has failed; the connection lives on.
     Failed {
         /// The call.

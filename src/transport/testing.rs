@@ -226,7 +226,7 @@ impl TestClient {
         let mut sink = |delivery: Delivery<'_>| {
             let id = match &delivery {
                 Delivery::Message { id, .. } => id.unwrap_or(0),
-                Delivery::End { id, .. } | Delivery::Failed { id, .. } => *id,
+                Delivery::End { id, .. } | Delivery::Failed { id, .. } | Delivery::Unsent { id, .. } => *id,
             };
             let mut outcomes = outcomes.borrow_mut();
             let at = outcomes.iter().position(|(other, _)| *other == id).unwrap_or_else(|| {
@@ -243,7 +243,7 @@ impl TestClient {
                     outcome.status = Some(status);
                     *over.borrow_mut() += 1;
                 }
-                Delivery::Failed { error, .. } => {
+                Delivery::Failed { error, .. } | Delivery::Unsent { error, .. } => {
                     outcome.failed = Some(error);
                     *over.borrow_mut() += 1;
                 }

@@ -217,6 +217,40 @@ fn errors_within_the_budget_are_allowed() {
 }
 
 #[test]
+fn a_late_generator_is_noticed_in_short_rounds_too_and_a_lone_late_call_is_not() {
+    let kinds = |calls: u64, late: u64| {
+        let mut log = Writer::new(1_700_000_000_000);
+        let histogram = |values: &dyn Fn(u64) -> u64| {
+            let mut histogram = Histogram::<u64>::new(3).unwrap();
+            (0..calls).for_each(|call| histogram.record(values(call)).unwrap());
+            histogram
+        };
+        let lag = |call: u64| if call < late { 20_000_000 } else { 1_000 };
+        for (kind, histogram) in
+            [(Kind::Lag, histogram(&lag)), (Kind::Response, histogram(&|call| 100_000 + lag(call)))]
+        {
+            log.add("echo", kind, 0.0, 10.0, &histogram).unwrap();
+        }
+        let round = RoundResult {
+            elapsed_ns: 10_000_000_000,
+            interval_ns: 10_000_000_000,
+            offered_calls: calls,
+            calls,
+            hlog: log.into_text(),
+            ..RoundResult::default()
+        };
+        let cell = cell_of(open(), &[Ok(round)]);
+        cell.verdict.reasons.iter().map(|reason| reason.kind.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(500, 100), ["client-limited"], "a fifth of the calls is late");
+    assert_eq!(kinds(500, 500), ["client-limited"]);
+    assert_eq!(kinds(20, 8), ["client-limited"]);
+    for (calls, late) in [(500, 0), (500, 5), (20, 1)] {
+        assert!(kinds(calls, late).is_empty(), "{late} of {calls}: luck");
+    }
+}
+
+#[test]
 fn a_verdict_says_what_to_change() {
     let cell = cell_of(open(), &[Ok(round(&Script { lag_ns: 250_000, ..QUIET }))]);
     let detail = &cell.verdict.reasons[0].detail;
@@ -303,7 +337,7 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
             change: |round| {
                 round.framed.request = Some(4_000 * 30);
                 round.context_switches.client =
-                    Some(Switches { voluntary: 5, involuntary: 1, core_wait_ns: 100 });
+                    Some(Switches { voluntary: 5, involuntary: 1, core_wait_ns: Some(100) });
                 round.rss_peak_bytes.server = Some(1 << 20);
             },
             ..QUIET
@@ -320,7 +354,7 @@ fn figures_are_sums_over_the_rounds_divided_by_their_calls() {
     assert_eq!(figures.cpu_us_per_call.client, None);
     assert_eq!(
         figures.context_switches.client,
-        Some(Switches { voluntary: 10, involuntary: 2, core_wait_ns: 200 })
+        Some(Switches { voluntary: 10, involuntary: 2, core_wait_ns: Some(200) })
     );
     assert_eq!(figures.rss_peak_bytes.server, Some(1 << 20));
     assert_eq!(figures.methods["echo"].bytes_per_call.response.encoded, Some(20.0));

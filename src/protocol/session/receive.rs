@@ -4,7 +4,7 @@ use super::{Answered, CallId, Calls, Held, call_error};
 use crate::clock::now_ns;
 use crate::protocol::{ClientEnvelope, MethodCodecs, Opened, Posted};
 use crate::rpc::{CallError, Value};
-use crate::transport::Delivery;
+use crate::transport::{Delivery, TransportError};
 
 /// Takes deliveries of one poll: everything of a session but its connection.
 pub(super) struct Receiver<'s> {
@@ -36,7 +36,22 @@ impl Receiver<'_> {
                 }
             },
             Delivery::End { id, status } => self.ended(id, &status, received_ns, exact_ns, sink),
+            Delivery::Unsent { id, error } => self.unsent(id, error, received_ns, sink),
             Delivery::Failed { id, error } => self.finish(id, Err(call_error(error)), 0, received_ns, sink),
+        }
+    }
+
+    fn unsent(
+        &mut self,
+        id: u64,
+        error: TransportError,
+        received_ns: u64,
+        sink: &mut dyn FnMut(Answered<'_>),
+    ) {
+        if self.calls.find(id).is_some() {
+            self.calls.close(id);
+            self.envelope.forget(id);
+            sink(Answered::without(CallId(id), call_error(error), received_ns, true));
         }
     }
 
@@ -76,8 +91,16 @@ impl Receiver<'_> {
         }
         if is_item && outcome.is_ok() {
             let outcome = Ok(&self.values[0]);
-            let (id, is_first, stamps) = (CallId(id), false, None);
-            return sink(Answered { id, outcome, is_item, encoded_bytes, received_ns, is_first, stamps });
+            return sink(Answered {
+                id: CallId(id),
+                outcome,
+                is_item,
+                is_unsent: false,
+                encoded_bytes,
+                received_ns,
+                is_first: false,
+                stamps: None,
+            });
         }
         if hold {
             let outcome = match outcome {
@@ -94,8 +117,8 @@ impl Receiver<'_> {
         self.envelope.forget(id);
         let outcome = outcome.map(|()| &self.values[0]);
         let (is_first, stamps) = self.calls.closed(id);
-        let id = CallId(id);
-        sink(Answered { id, outcome, is_item: false, encoded_bytes, received_ns, is_first, stamps });
+        let (id, is_item, is_unsent) = (CallId(id), false, false);
+        sink(Answered { id, outcome, is_item, is_unsent, encoded_bytes, received_ns, is_first, stamps });
     }
 
     fn ended(
@@ -148,7 +171,7 @@ impl Receiver<'_> {
         self.calls.close(id);
         self.envelope.forget(id);
         let (is_first, stamps) = self.calls.closed(id);
-        let id = CallId(id);
-        sink(Answered { id, outcome, is_item: false, encoded_bytes, received_ns, is_first, stamps });
+        let (id, is_item, is_unsent) = (CallId(id), false, false);
+        sink(Answered { id, outcome, is_item, is_unsent, encoded_bytes, received_ns, is_first, stamps });
     }
 }

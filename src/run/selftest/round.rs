@@ -107,7 +107,11 @@ fn own(round: &RoundResult) -> Own {
     let sides = [round.context_switches.client, round.context_switches.server];
     Own {
         cpu_ns: round.client_cpu_ns.unwrap_or(0) + round.server_cpu_ns.unwrap_or(0),
-        core_wait_ns: sides.into_iter().flatten().map(|side| side.core_wait_ns).reduce(|a, b| a + b),
+        core_wait_ns: sides
+            .into_iter()
+            .flatten()
+            .filter_map(|side| side.core_wait_ns)
+            .reduce(u64::saturating_add),
     }
 }
 

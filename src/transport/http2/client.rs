@@ -220,9 +220,11 @@ impl Client {
                 Poll::Ready(ready) => ready,
             };
             let Some(mut queued) = self.queue.pop_front() else { return };
-            let begun =
-                ready.and_then(|()| self.begin(queued.id, queued.method, &queued.metadata, &mut queued.body));
-            if let Err(error) = begun {
+            if let Err(error) = ready {
+                sink(Delivery::Unsent { id: queued.id, error });
+            } else if let Err(error) =
+                self.begin(queued.id, queued.method, &queued.metadata, &mut queued.body)
+            {
                 sink(Delivery::Failed { id: queued.id, error });
             }
         }
@@ -243,7 +245,8 @@ impl Client {
                 Progress::Pending => continue,
                 Progress::Ended(status) => sink(Delivery::End { id, status }),
                 // The connection's end is told once, not for every call.
-                Progress::Failed(_) if self.over.is_some() => continue,
+                Progress::Failed(_) | Progress::Unseen(_) if self.over.is_some() => continue,
+                Progress::Unseen(error) => sink(Delivery::Unsent { id, error }),
                 Progress::Failed(error) => {
                     call.request.send_reset(Reason::CANCEL);
                     sink(Delivery::Failed { id, error });

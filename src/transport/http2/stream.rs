@@ -17,6 +17,8 @@ use crate::transport::{Status, TransportError};
 pub(super) struct Reply {
     stage: Stage,
     deframer: Deframer,
+    /// The server has said that it did not look at the call.
+    is_unseen: bool,
 }
 
 #[derive(Default)]
@@ -31,12 +33,15 @@ enum Stage {
 pub(super) enum Progress {
     Pending,
     Ended(Status),
+    /// The server takes no more calls and did not look at this one.
+    Unseen(TransportError),
     Failed(TransportError),
 }
 
 impl Reply {
     pub(super) fn expect(&mut self, response: ResponseFuture) {
         self.stage = Stage::Waiting(response);
+        self.is_unseen = false;
     }
 
     pub(super) fn clear(&mut self) {
@@ -54,6 +59,7 @@ impl Reply {
         match self.poll_end(cx, limit, &mut deliver) {
             Poll::Pending => Progress::Pending,
             Poll::Ready(Ok(status)) => Progress::Ended(status),
+            Poll::Ready(Err(error)) if self.is_unseen => Progress::Unseen(error),
             Poll::Ready(Err(error)) => Progress::Failed(error),
         }
     }
@@ -68,8 +74,11 @@ impl Reply {
             match &mut self.stage {
                 Stage::Nothing => return Poll::Pending,
                 Stage::Waiting(response) => {
-                    let response =
-                        std::task::ready!(Pin::new(response).poll(cx)).map_err(TransportError::reset)?;
+                    let response = std::task::ready!(Pin::new(response).poll(cx)).map_err(|error| {
+                        // A GOAWAY names the last stream that the server looks at (RFC 9113, 6.8).
+                        self.is_unseen = error.is_go_away() && error.is_remote();
+                        TransportError::reset(error)
+                    })?;
                     let (head, body) = response.into_parts();
                     // Trailers only. Whether the stream has ended does not matter: a server that refuses a
                     // long request resets the stream right after.

@@ -54,6 +54,10 @@ type Events = Rc<RefCell<VecDeque<(u64, Event)>>>;
 enum Event {
     Message(Bytes),
     Ended(Status),
+    /// The connection takes no more calls.
+    Unsent(TransportError),
+    /// The same, and the server did not look at this one, unless the whole connection is over.
+    Unseen(TransportError),
     Failed(TransportError),
 }
 
@@ -140,8 +144,16 @@ impl Client {
                     self.handles.remove(&id);
                     sink(Delivery::End { id, status });
                 }
+                Event::Unsent(error) => {
+                    self.handles.remove(&id);
+                    sink(Delivery::Unsent { id, error });
+                }
                 // The connection's end is told once, not for every call.
-                Event::Failed(_) if self.counters.is_gone() => {}
+                Event::Failed(_) | Event::Unseen(_) if self.counters.is_gone() => {}
+                Event::Unseen(error) => {
+                    self.handles.remove(&id);
+                    sink(Delivery::Unsent { id, error });
+                }
                 Event::Failed(error) => {
                     self.handles.remove(&id);
                     sink(Delivery::Failed { id, error });
@@ -161,7 +173,7 @@ async fn call(
 ) {
     let tell = |event| events.borrow_mut().push_back((id, event));
     if let Err(error) = grpc.ready().await {
-        return tell(Event::Failed(TransportError::reset(chain(&error))));
+        return tell(Event::Unsent(TransportError::reset(chain(&error))));
     }
     // A unary call is a stream of one message; tonic's `unary` is this and a check of the number.
     let mut replies = match grpc.server_streaming(request, path, RawCodec).await {
@@ -180,7 +192,7 @@ async fn call(
 /// Tells a server's status from what went wrong on the way, which has a source.
 fn ending(status: &tonic::Status, is_reading: bool) -> Event {
     if status.source().is_some() {
-        return Event::Failed(TransportError::reset(chain(status)));
+        return broken(status)(TransportError::reset(chain(status)));
     }
     // The only way to know tonic's own refusal of a message: a server's comes before any message.
     let is_own = status.code() == Code::OutOfRange && status.message().contains("message length too large");
@@ -189,6 +201,25 @@ fn ending(status: &tonic::Status, is_reading: bool) -> Event {
     }
     let code = u32::try_from(i32::from(status.code())).unwrap_or(2);
     Event::Ended(grpc::status(code, status.message().into()))
+}
+
+/// What a connection's trouble means for a call. hyper gives back what it has not sent when the server says
+/// GOAWAY, and tonic then asks for the second connection that [`Once`] refuses; a call that has a stream may
+/// be beyond the last one that the server looks at (RFC 9113, 6.8).
+fn broken(status: &tonic::Status) -> fn(TransportError) -> Event {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let is_canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        let refused = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if is_canceled || refused == Some(std::io::ErrorKind::NotConnected) {
+            return Event::Unsent;
+        }
+        if error.downcast_ref::<h2::Error>().is_some_and(|error| error.is_go_away() && error.is_remote()) {
+            return Event::Unseen;
+        }
+        cause = error.source();
+    }
+    Event::Failed
 }
 
 /// An error with its causes, which tonic keeps to itself.

@@ -20,8 +20,8 @@ fn scenario(service_time: &str, capacity: &str, gates: &str) -> String {
     )
 }
 
-const SEARCH: &str = "[capacity]\nslo = \"p90 <= 20ms\"\nprecision = 0.1";
-const WIDE: &str = "noise_margin = \"12%\"\nlimit = \"60%\"\nalpha = 0.15";
+const SEARCH: &str = "[capacity]\nslo = \"p50 <= 10ms\"\nprecision = 0.1";
+const WIDE: &str = "noise_margin = \"12%\"\nlimit = \"60%\"\nalpha = 0.3";
 
 /// The command of a server that answers as a scenario says.
 fn served(scenario: &str) -> String {
@@ -55,9 +55,9 @@ fn expect_fair(sandbox: &Sandbox, pair: &Value) -> usize {
     for (side, limit_per_s) in [(0, 1_000.0), (1, 800.0)] {
         assert_eq!(searches[side]["precision"], 0.06, "finer than the scenario's: {pair:#}");
         for probe in probes[side] {
-            // Within 200 ms no more than 20 ms of work can wait.
+            // Half of the calls wait for no more than 10 ms, so that in 120 ms a sixth may be too many.
             let rate_per_s = probe["rate_per_s"].as_f64().unwrap();
-            assert!(probe["ok"] == false || rate_per_s <= 1.2 * limit_per_s, "{pair:#}");
+            assert!(probe["ok"] == false || rate_per_s <= 1.25 * limit_per_s, "{pair:#}");
             assert!(sandbox.path("out").join(probe["histograms"].as_str().unwrap()).is_file());
         }
     }
@@ -81,7 +81,7 @@ fn a_server_that_can_do_less_is_compared_by_its_capacity() {
         &sandbox,
         &[
             &["--candidate", "binary", "--base-command", &fast, "--candidate-command", &slow][..],
-            &["--rounds", "3", "--round", "200ms", "--out", "out"],
+            &["--rounds", "2", "--round", "120ms", "--out", "out"],
         ]
         .concat(),
     );
@@ -94,7 +94,7 @@ fn a_server_that_can_do_less_is_compared_by_its_capacity() {
     let check = json(&sandbox, "out/check.json");
     let schema = sandbox.run(["schema", "check"]).expect_code(0).json();
     assert_eq!(violations(&schema, &check), Vec::<String>::new());
-    assert_eq!(check["settings"]["search"]["slo"][0], "p90 <= 20ms");
+    assert_eq!(check["settings"]["search"]["slo"][0], "p50 <= 10ms");
     assert_eq!(check["load"]["rate_per_s"], Value::Null);
     let pairs = list(&check["pairs"]);
     let rounds: usize = pairs.iter().map(|pair| expect_fair(&sandbox, pair)).sum();
@@ -123,8 +123,8 @@ fn a_server_that_can_do_less_is_compared_by_its_capacity() {
         assert_eq!(ended.code, Some(3), "{ended:?}");
         return;
     }
-    assert_eq!(counted.len(), 3);
-    assert!(ended.stdout.contains("3 pairs of searches"), "{}", ended.stdout);
+    assert_eq!(counted.len(), 2);
+    assert!(ended.stdout.contains("2 pairs of searches"), "{}", ended.stdout);
     assert!(text(&sandbox, "out/check.md").contains("Every pair of searches"));
     assert_eq!(json(&sandbox, "out/benchmark-bigger.json")[0]["unit"], "calls/s");
     assert_eq!(json(&sandbox, "out/benchmark-smaller.json"), Value::Array(Vec::new()));
@@ -134,7 +134,7 @@ fn a_server_that_can_do_less_is_compared_by_its_capacity() {
         assert!(ended.stdout.contains("does less: capacity −"), "{}", ended.stdout);
         assert!(metric["change"].as_f64().unwrap() < 0.0 && junit.contains("<failure"));
     } else {
-        eprintln!("three pairs did not find it: {}", check["sentence"]);
+        eprintln!("two pairs did not find it: {}", check["sentence"]);
     }
 }
 
@@ -142,10 +142,10 @@ fn a_server_that_can_do_less_is_compared_by_its_capacity() {
 fn a_budget_for_too_few_pairs_of_searches_says_which_one_is_enough() {
     let sandbox = Sandbox::new().patient(std::time::Duration::from_secs(240));
     sandbox.write("fast.toml", scenario("1ms", SEARCH, WIDE));
-    let ended = check(&sandbox, &["--candidate", "binary", "--budget", "1s", "--round", "200ms"]);
+    let ended = check(&sandbox, &["--candidate", "binary", "--budget", "1s", "--round", "120ms"]);
     // A machine that is too busy for a search has nothing to measure its length by.
     if ended.code != Some(3) {
-        ended.expect_code(2).says(&["at least 3 are needed", "the budget of 1s is too short", "--budget "]);
+        ended.expect_code(2).says(&["at least 2 are needed", "the budget of 1s is too short", "--budget "]);
     }
     assert!(!sandbox.path("reports").exists(), "nothing is scored");
 }
@@ -174,7 +174,7 @@ fn an_interrupted_search_keeps_its_rounds() {
         "--rounds",
         "40",
         "--round",
-        "200ms",
+        "120ms",
         "--out",
         "out",
     ]);

@@ -105,8 +105,8 @@ mod tests {
             }
             RoundResult { hlog: log.into_text(), ..RoundResult::default() }
         };
-        assert!(slows_down(&round([1_000_000, 1_010_000, 4_000_000, 4_010_000])));
-        assert!(!slows_down(&round([4_010_000, 4_000_000, 1_010_000, 1_000_000])), "it warmed up");
+        assert!(slows_down(&round([1_000_000, 1_001_000, 4_000_000, 4_001_000])));
+        assert!(!slows_down(&round([4_001_000, 4_000_000, 1_001_000, 1_000_000])), "it warmed up");
         assert!(!slows_down(&round([1_000_000; 4])));
         assert!(!slows_down(&RoundResult::default()));
     }

@@ -40,11 +40,11 @@ pub(super) fn setting(check: &CheckResult) -> Vec<String> {
     let pairs_of = match &settings.search {
         None => format!("rounds of {} ms", settings.round_ms),
         Some(search) => format!(
-            "searches for the highest rate with {}, within {} %, by rounds of at least {} ms ({} made)",
+            "searches for the highest rate with {}, within {} %, by {} rounds of at least {} ms",
             line(&search.slo.join(" and "), MAX_SENTENCE / 2),
             plain(search.precision * 100.0),
-            settings.round_ms,
-            check.pairs.iter().flat_map(|pair| &pair.searches).map(|of| of.probes.len()).sum::<usize>()
+            check.pairs.iter().flat_map(|pair| &pair.searches).map(|of| of.probes.len()).sum::<usize>(),
+            settings.round_ms
         ),
     };
     let mut lines = vec![format!(

@@ -99,6 +99,7 @@ fn margins(noise: f64, limit: f64) -> Margins {
 fn measured(pairs: &[[f64; METRICS]], margins: Margins) -> Vec<Measured> {
     (0..METRICS)
         .map(|metric| Measured {
+            step: 0.0,
             differences: Differences::new(pairs.iter().map(|pair| pair[metric])),
             margins,
         })

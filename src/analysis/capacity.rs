@@ -1,90 +1,38 @@
-//! The search for the highest rate at which a back end keeps its objective: which rate is tried next,
-//! and what a round at it says. Pure: rounds are made by `run`.
+//! The search for the highest rate at which a back end keeps its objective: which rate is tried next, and
+//! what is known at the end. What a round says is [`super::probe`]'s. Pure: rounds are made by `run`.
 //!
 //! A server slows down gradually and a machine is noisy, so that the search trusts no single round
 //! that misses narrowly: such a rate is tried once more, and the rate that is found is confirmed by a
 //! second round.
 
-use super::gates::evaluate_gates;
-use crate::result::{Bound, CellResult, ReasonKind};
-use crate::scenario::{Capacity, Gate};
+use super::probe::Probe;
+use crate::result::Bound;
+use crate::scenario::Capacity;
 
 /// A search is over after this many rounds, whatever they said.
 const MOST_PROBES: usize = 60;
 /// A round that says nothing about the server is repeated so often.
 const REPEATS: u32 = 2;
+/// A search from anywhere goes on in steps of this size.
+const LONGEST_STRIDE: f64 = 2.0;
+/// The first step of one that begins near the answer, as so many times the precision.
+const FIRST_STRIDE: f64 = 4.0;
 /// Tried rates have so many significant digits.
 const DIGITS: i32 = 4;
 
-/// What a round at a rate said.
+/// Why a rate does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe {
-    /// The objective was kept.
-    Holds,
-    /// It was missed; a second round may think otherwise.
-    Misses,
-    /// It cannot be kept: the server did not keep up, or died.
-    Beyond,
+enum Edge {
+    /// The server did not keep the objective.
+    Server,
     /// The load generator was at its limit.
-    ClientLimited,
-    /// Nothing about the server: the machine was disturbed, or there were too few calls.
+    Client,
+    /// No round at it said anything of the server.
     Unclear,
 }
 
-/// What the rounds at a rate came to, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
-    /// What it was.
-    pub probe: Probe,
-    /// Why; empty where the objective was kept.
-    pub why: String,
-}
-
-/// Judges a round at a rate, put together as a cell of its own.
-#[must_use]
-pub fn judge_probe(cell: &CellResult, slo: &[Gate]) -> Judged {
-    let has = |kind| cell.verdict.has(kind);
-    let detail = |kinds: &[ReasonKind]| {
-        let reason = cell.verdict.reasons.iter().find(|reason| kinds.contains(&reason.kind));
-        reason.map_or_else(String::new, |reason| format!("{}: {}", reason.kind.name(), reason.detail))
-    };
-    use ReasonKind as Kind;
-    if has(Kind::WrongAnswers) || has(Kind::Failed) {
-        return Judged { probe: Probe::Beyond, why: detail(&[Kind::WrongAnswers, Kind::Failed]) };
-    }
-    if has(Kind::ClientStopped) {
-        return Judged { probe: Probe::Unclear, why: detail(&[Kind::ClientStopped]) };
-    }
-    if has(Kind::ClientLimited) {
-        return Judged { probe: Probe::ClientLimited, why: detail(&[Kind::ClientLimited]) };
-    }
-    if has(Kind::Overloaded) {
-        return Judged { probe: Probe::Beyond, why: detail(&[Kind::Overloaded]) };
-    }
-    if has(Kind::Errors) {
-        return Judged { probe: Probe::Misses, why: detail(&[Kind::Errors]) };
-    }
-    if !cell.verdict.is_valid() {
-        let why = cell.verdict.reasons.first().map_or_else(String::new, |reason| reason.detail.clone());
-        return Judged { probe: Probe::Unclear, why };
-    }
-    let outcomes = evaluate_gates(slo, std::slice::from_ref(cell));
-    let measured = |outcome: &crate::result::GateOutcome| outcome.measured.clone().unwrap_or_default();
-    if let Some(missed) = outcomes.iter().find(|outcome| outcome.met == Some(false)) {
-        let why = format!("{} is missed: {}", missed.text, measured(missed));
-        return Judged { probe: Probe::Misses, why };
-    }
-    match outcomes.iter().find(|outcome| outcome.met.is_none()) {
-        Some(unclear) => {
-            let why = format!("{} cannot be judged: too few calls; lengthen duration", unclear.text);
-            Judged { probe: Probe::Unclear, why }
-        }
-        None => Judged { probe: Probe::Holds, why: String::new() },
-    }
-}
-
 /// Where a search is: it doubles or halves until one rate holds and one does not, and then cuts the
-/// space between them in (geometric) halves.
+/// space between them in (geometric) halves. One that begins near the answer takes small steps first.
 #[derive(Debug, Clone)]
 pub struct Search {
     min_per_s: f64,
@@ -92,11 +40,15 @@ pub struct Search {
     precision: f64,
     /// Rates that hold, ascending, with the number of rounds that said so.
     held: Vec<(f64, u32)>,
-    /// The lowest rate above them that does not, and whether that is the client's doing.
-    missed: Option<(f64, bool)>,
+    /// The lowest rate above them that does not, and why.
+    missed: Option<(f64, Edge)>,
     next_per_s: Option<f64>,
-    /// Rounds at the next rate that did not decide.
-    undecided: u32,
+    /// By how much the next rate beyond all others differs from the last, as a factor.
+    stride: f64,
+    /// Rounds at the next rate that said nothing.
+    unclear: u32,
+    /// Whether one at the next rate missed narrowly.
+    is_doubted: bool,
     probes: usize,
 }
 
@@ -112,9 +64,19 @@ impl Search {
             held: Vec::new(),
             missed: None,
             next_per_s: Some(start_per_s.clamp(min_per_s, max_per_s)),
-            undecided: 0,
+            stride: LONGEST_STRIDE,
+            unclear: 0,
+            is_doubted: false,
             probes: 0,
         }
+    }
+
+    /// A search that begins at a rate that is near the answer, as an earlier search found it: the first
+    /// step is [`first_stride`], and each later one twice as long, until the search doubles as any.
+    #[must_use]
+    pub fn near(capacity: &Capacity, start_per_s: f64) -> Self {
+        let start_per_s = rounded(start_per_s);
+        Self { stride: first_stride(capacity.precision), ..Self::new(capacity, start_per_s) }
     }
 
     /// The rate of the next round; `None` where the search is over.
@@ -131,14 +93,17 @@ impl Search {
         let again = match probe {
             Probe::Holds => false,
             Probe::Beyond => false,
-            Probe::Misses | Probe::ClientLimited => self.undecided == 0 && !is_confirmation,
-            Probe::Unclear => self.undecided < REPEATS,
+            Probe::Misses | Probe::ClientLimited => !self.is_doubted && !is_confirmation,
+            Probe::Unclear => self.unclear < REPEATS,
         };
         if again && self.probes < MOST_PROBES {
-            self.undecided += 1;
+            match probe {
+                Probe::Unclear => self.unclear += 1,
+                _ => self.is_doubted = true,
+            }
             return;
         }
-        self.undecided = 0;
+        (self.unclear, self.is_doubted) = (0, false);
         match probe {
             Probe::Holds => match self.held.iter_mut().find(|(rate, _)| *rate == at) {
                 Some((_, times)) => *times += 1,
@@ -149,23 +114,35 @@ impl Search {
             },
             _ => {
                 self.held.retain(|(rate, _)| *rate < at);
-                self.missed = Some((at, probe == Probe::ClientLimited));
+                let edge = match probe {
+                    Probe::ClientLimited => Edge::Client,
+                    Probe::Unclear => Edge::Unclear,
+                    _ => Edge::Server,
+                };
+                self.missed = Some((at, edge));
             }
         }
         self.next_per_s = if self.probes >= MOST_PROBES { None } else { self.choose() };
     }
 
-    fn choose(&self) -> Option<f64> {
-        match (self.held.last(), self.missed) {
+    /// The step that is due, and the next one longer.
+    fn stride(&mut self) -> f64 {
+        let due = self.stride;
+        self.stride = (due * due).min(LONGEST_STRIDE);
+        due
+    }
+
+    fn choose(&mut self) -> Option<f64> {
+        match (self.held.last().copied(), self.missed) {
             (None, None) => None,
             (None, Some((missed, _))) if missed <= self.min_per_s => None,
-            (None, Some((missed, _))) => Some(rounded(missed / 2.0).max(self.min_per_s)),
-            (Some((held, times)), None) if *held >= self.max_per_s => (*times < 2).then_some(*held),
-            (Some((held, _)), None) => Some(rounded(held * 2.0).min(self.max_per_s)),
+            (None, Some((missed, _))) => Some(rounded(missed / self.stride()).max(self.min_per_s)),
+            (Some((held, times)), None) if held >= self.max_per_s => (times < 2).then_some(held),
+            (Some((held, _)), None) => Some(rounded(held * self.stride()).min(self.max_per_s)),
             (Some((held, times)), Some((missed, _))) => {
                 let middle = rounded((held * missed).sqrt());
-                if missed / held <= 1.0 + self.precision || middle <= *held || middle >= missed {
-                    (*times < 2).then_some(*held)
+                if missed / held <= 1.0 + self.precision || middle <= held || middle >= missed {
+                    (times < 2).then_some(held)
                 } else {
                     Some(middle)
                 }
@@ -184,7 +161,7 @@ impl Search {
     pub fn bound(&self) -> Bound {
         match (self.found_per_s(), self.missed) {
             (None, _) => Bound::None,
-            (Some(_), Some((_, false))) => Bound::Exact,
+            (Some(_), Some((_, Edge::Server))) => Bound::Exact,
             (Some(_), _) => Bound::AtLeast,
         }
     }
@@ -193,17 +170,28 @@ impl Search {
     #[must_use]
     pub fn why(&self) -> String {
         match (self.found_per_s(), self.missed) {
-            (None, Some((missed, _))) if self.held.is_empty() && self.next_per_s.is_none() => {
-                format!("the objective is not kept even at {missed}/s")
-            }
+            (None, Some((missed, edge))) if self.held.is_empty() && self.next_per_s.is_none() => match edge {
+                Edge::Unclear => format!("the rounds say nothing of the server, even at {missed}/s"),
+                _ => format!("the objective is not kept even at {missed}/s"),
+            },
             (None, _) => "the search ended before a rate was confirmed".to_owned(),
-            (Some(_), Some((missed, true))) => {
+            (Some(_), Some((missed, Edge::Client))) => {
                 format!("the load generator is at its limit at {missed}/s: the server may do more")
             }
-            (Some(_), Some((missed, false))) => format!("the objective is not kept at {missed}/s"),
+            (Some(_), Some((missed, Edge::Unclear))) => {
+                format!("the rounds at {missed}/s say nothing of the server: it may do more")
+            }
+            (Some(_), Some((missed, Edge::Server))) => format!("the objective is not kept at {missed}/s"),
             (Some(_), None) => "the highest rate that was to be tried (max_per_s)".to_owned(),
         }
     }
+}
+
+/// The first step of a search that begins near the answer, as a factor: two halvings make it as fine as
+/// the precision.
+#[must_use]
+pub fn first_stride(precision: f64) -> f64 {
+    (1.0 + FIRST_STRIDE * precision).min(LONGEST_STRIDE)
 }
 
 /// A rate with few digits, so that it can be said and typed.
@@ -255,6 +243,24 @@ mod tests {
     }
 
     #[test]
+    fn a_search_from_nearby_is_short_and_one_from_afar_still_ends() {
+        let fine = Capacity { precision: 0.01, ..capacity(10.0, 100_000.0) };
+        for (off, most) in [(1.0, 8), (1.02, 8), (0.97, 8), (1.12, 11), (0.9, 11), (30.0, 20), (0.03, 20)] {
+            let start = 1_234.5 * off;
+            let mut search = Search::near(&fine, start);
+            let mut tried = 0;
+            while let Some(rate) = search.next_per_s() {
+                tried += 1;
+                search.take(limit(1_234.5)(rate));
+            }
+            let found = search.found_per_s().unwrap();
+            assert!(found <= 1_234.5 && found * 1.0101 >= 1_234.5, "{found} from {start}");
+            assert_eq!(search.bound(), Bound::Exact);
+            assert!(tried <= most, "{tried} rounds from {start}");
+        }
+    }
+
+    #[test]
     fn limits_of_the_search_are_bounds_and_not_answers() {
         let (search, _) = search(&capacity(10.0, 800.0), 100.0, limit(1e6));
         assert_eq!((search.found_per_s(), search.bound()), (Some(800.0), Bound::AtLeast));
@@ -270,6 +276,21 @@ mod tests {
         assert_eq!(search.bound(), Bound::AtLeast);
         assert!(search.found_per_s().unwrap() >= 660.0 && search.why().contains("load generator"));
         assert_eq!(tried.iter().filter(|rate| **rate == 800.0).count(), 2, "{tried:?}");
+    }
+
+    #[test]
+    fn a_rate_of_which_no_round_says_anything_makes_a_lower_bound() {
+        let server = |rate| if rate <= 700.0 { Probe::Holds } else { Probe::Unclear };
+        let (search, tried) = search(&capacity(10.0, 1e5), 100.0, server);
+        assert_eq!(search.bound(), Bound::AtLeast);
+        assert!(search.why().contains("say nothing of the server: it may do more"), "{}", search.why());
+        assert_eq!(tried.iter().filter(|rate| **rate == 800.0).count(), 3, "{tried:?}");
+        // A disturbed round does not make the next miss the second one.
+        let mut said = [Probe::Unclear, Probe::Misses].into_iter();
+        let (search, _) = self::search(&capacity(10.0, 1e5), 100.0, |rate| {
+            if rate == 400.0 { said.next().unwrap_or(Probe::Holds) } else { limit(1_000.0)(rate) }
+        });
+        assert!(search.found_per_s().unwrap() > 950.0);
     }
 
     #[test]
@@ -344,38 +365,6 @@ mod tests {
             if is_new { Probe::Holds } else { Probe::Misses }
         });
         assert_eq!(search.found_per_s(), None);
-    }
-
-    #[test]
-    fn a_round_is_judged_by_its_verdict_first_and_then_by_the_objective() {
-        use crate::analysis::{CellDescription, Limits, cell_from_rounds};
-        use crate::result::{LoadModel, LoadRecord, Reason, Verdict};
-        let objective = vec![Capacity::parse_objective("p99 <= 5ms").unwrap()];
-        let cell = |p99_ns: Option<u64>, kind: Option<ReasonKind>| {
-            let load = LoadRecord { model: LoadModel::Open, ..LoadRecord::default() };
-            let description = CellDescription { load, ..CellDescription::default() };
-            let mut cell = cell_from_rounds(description, &[], &Limits::default());
-            let reason = kind.map(|kind| Reason { kind, detail: "because".into() });
-            cell.verdict = Verdict::of(reason.into_iter().collect());
-            cell.figures.response_ns.p99 = p99_ns;
-            cell
-        };
-        for (p99_ns, kind, probe) in [
-            (Some(5_000_000), None, Probe::Holds),
-            (Some(5_000_001), None, Probe::Misses),
-            (None, None, Probe::Unclear),
-            (Some(1), Some(ReasonKind::Overloaded), Probe::Beyond),
-            (Some(1), Some(ReasonKind::WrongAnswers), Probe::Beyond),
-            (Some(1), Some(ReasonKind::Failed), Probe::Beyond),
-            (Some(1), Some(ReasonKind::ClientLimited), Probe::ClientLimited),
-            (Some(1), Some(ReasonKind::ClientStopped), Probe::Unclear),
-            (Some(1), Some(ReasonKind::Unstable), Probe::Unclear),
-            (Some(1), Some(ReasonKind::Errors), Probe::Misses),
-        ] {
-            let judged = judge_probe(&cell(p99_ns, kind), &objective);
-            assert_eq!(judged.probe, probe, "{p99_ns:?} {kind:?}");
-            assert_eq!(judged.why.is_empty(), probe == Probe::Holds, "{judged:?}");
-        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod history;
 mod load_stages;
 mod outcome;
 mod overload;
+mod probe;
 mod quantiles;
 mod ranking;
 mod side_by_side;
@@ -32,7 +33,7 @@ pub use attribution::{
     Attribution, Estimate, LeftOut, Metric, MetricParts, NamedCell, NamedParts, NotEstimable, PairCell,
     PairParts, Shares, UNEXPLAINED, attribute,
 };
-pub use capacity::{Judged, Probe, Search, judge_probe};
+pub use capacity::Search;
 pub use catches::{CODECS, Facts, PROTOCOLS, WITHOUT_STREAMS, catches, opens_all_the_time};
 pub use cell::{CellDescription, RoundInput, cell_from_rounds};
 pub use curves::curves;
@@ -46,6 +47,7 @@ pub use goals::{Answer, ByteCount, Contender, Goal, Margin, PointAnswers, answer
 pub use history::{IndexedCell, IndexedRun, Trend, TrendPoint, indexed, trends};
 pub use outcome::{Outcome, outcome_of_run};
 pub use overload::{Growth, growth};
+pub use probe::{Judged, Probe, judge_probe, slows_down};
 pub use quantiles::{
     CONFIDENCE, MIN_SAMPLES_ABOVE, QUANTILES, QuantileInterval, interval, quantile_interval, quantiles,
 };

@@ -14,6 +14,8 @@ const REDRAWS_PER_S: u8 = 4;
 /// Shows how a check goes on.
 pub(super) struct CheckLine {
     bar: ProgressBar,
+    /// What goes on, without the single round.
+    about: String,
 }
 
 impl CheckLine {
@@ -29,12 +31,17 @@ impl CheckLine {
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar.enable_steady_tick(Duration::from_secs(1));
-        Self { bar }
+        Self { bar, about: String::new() }
     }
 
     /// Takes the line away.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+
+    fn about(&mut self, what: String) {
+        self.bar.set_message(what.clone());
+        self.about = what;
     }
 
     fn say(&self, line: &str) {
@@ -44,13 +51,17 @@ impl CheckLine {
 
 impl CheckProgress for CheckLine {
     fn practises(&mut self) {
-        self.bar.set_message("unscored rounds: do both sides work, how long is a round, how many bytes");
+        self.about("unscored rounds: do both sides work, how long is a round, how many bytes".to_owned());
     }
 
     fn begins(&mut self, number: usize, total: usize, undecided: &str) {
         self.bar.set_length(total as u64);
         self.bar.set_position(number as u64 - 1);
-        self.bar.set_message(format!("pair {number} of at most {total}; undecided: {undecided}"));
+        self.about(format!("pair {number} of at most {total}; undecided: {undecided}"));
+    }
+
+    fn tries(&mut self, round: &str) {
+        self.bar.set_message(format!("{}; {round}", self.about));
     }
 
     fn dropped(&mut self, why: &str) {

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use anyhow::Context as _;
+
 use super::load_options::LoadOptions;
-use crate::scenario::{Amount, about, estimated_ns, format_duration_ns};
+use crate::analysis::compare::search_precision;
+use crate::scenario::{Amount, Capacity, CheckGates, CheckMetric, about, estimated_ns, format_duration_ns};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -49,6 +52,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
             )?;
         }
     }
+    let check = match &scenario.capacity {
+        Some(capacity) if scenario.gates.check.metrics.contains(&CheckMetric::Capacity) => {
+            Some(compared(capacity, &scenario.gates.check)?)
+        }
+        _ => None,
+    };
     for cell in &plan.cells {
         let load = &cell.point.load;
         let length = match load.length {
@@ -72,6 +81,23 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     for (backend, why) in &plan.left_out {
         writeln!(text, "    {backend}: left out: {why}")?;
     }
+    if let Some(check) = check {
+        writeln!(text, "  {check}")?;
+    }
     super::print(text.as_bytes())?;
     Ok(0)
+}
+
+/// What a check of capacities would do.
+fn compared(capacity: &Capacity, gates: &CheckGates) -> anyhow::Result<String> {
+    let precision = search_precision(capacity.precision, gates.noise_margin, gates.limit)
+        .context("capacity cannot be gated")?;
+    let length = match gates.rounds {
+        Some(rounds) => format!("{rounds} pairs of them"),
+        None => format!("for at most {}", about(gates.budget_ns)),
+    };
+    Ok(format!(
+        "check compares capacities: searches within {} %, {length}",
+        (precision * 1e4).round() / 100.0
+    ))
 }

@@ -74,6 +74,7 @@ pub(super) fn of_check(check: &CheckResult) -> Vec<Measure> {
         let (Some(value), Some(base)) = (metric.candidate, metric.base) else { continue };
         let (slug, unit) = match metric.name.as_str() {
             "rate" => ("throughput", "calls/s"),
+            "capacity" => ("capacity", "calls/s"),
             "cpu" => ("server-cpu", "µs/call"),
             name if name.ends_with(" p50") => ("latency", "ns"),
             name if name.ends_with(" p99") => ("latency-p99", "ns"),

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::capacity::CapacityResult;
 use super::load::LoadRecord;
 use super::run::{Environment, ScenarioRecord, Versions};
 
@@ -55,6 +56,15 @@ pub struct LookRecord {
     pub level: f64,
 }
 
+/// What the searches of a check looked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchSettings {
+    /// The objective.
+    pub slo: Vec<String>,
+    /// How near the searches came, as a share: as the scenario says, or finer where the margins need it.
+    pub precision: f64,
+}
+
 /// How it was decided. Shares are of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckSettings {
@@ -64,11 +74,11 @@ pub struct CheckSettings {
     pub noise_margin: f64,
     /// What is worse by this or more must not pass.
     pub limit: f64,
-    /// The planned pairs of rounds.
+    /// The planned pairs: of rounds, or of searches.
     pub pairs: u64,
     /// The planned looks.
     pub looks: Vec<LookRecord>,
-    /// The measured interval of a round in milliseconds.
+    /// The measured interval of a round in milliseconds; of a search the shortest.
     pub round_ms: u64,
     /// How long it may measure, in seconds; null where the number of pairs was given.
     pub budget_s: Option<f64>,
@@ -76,12 +86,23 @@ pub struct CheckSettings {
     pub order_seed: u64,
     /// Whether an inconclusive check fails.
     pub inconclusive_fails: bool,
+    /// The searches, where capacities are compared; null elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSettings>,
+}
+
+impl CheckSettings {
+    /// What the check's pairs are pairs of.
+    #[must_use]
+    pub fn pairs_of(&self) -> &'static str {
+        if self.search.is_some() { "searches" } else { "rounds" }
+    }
 }
 
 /// What was found of one metric. Changes are candidate/base − 1, negative where the figure is smaller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricCheck {
-    /// The metric as scenarios spell it: `service p50`, `rate`, `cpu`.
+    /// The metric as scenarios spell it: `service p50`, `rate`, `cpu`, `capacity`.
     pub name: String,
     /// Of the figures: `ns`, `calls/s`, `µs/call`.
     pub unit: String,
@@ -134,7 +155,8 @@ pub struct BytesCheck {
     pub verdict: CheckStatus,
 }
 
-/// Failed calls of both sides over all rounds that were made.
+/// Failed calls of both sides over all rounds that were made; of searches, over the rounds that kept the
+/// objective at the rate that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorsCheck {
     /// `[base, candidate]`: failed calls.
@@ -153,15 +175,19 @@ impl ErrorsCheck {
     }
 }
 
-/// Two rounds, one after the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Two rounds, one after the other; or two searches, their rounds in turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PairRecord {
-    /// Whether the candidate's round was the first.
+    /// Whether the candidate's round was the first; of searches, of each turn.
     pub candidate_first: bool,
-    /// The `order` of the base's round in `run.json`; null where it was not made.
+    /// The `order` of the base's round in `run.json`; null where it was not made. Of a search, that of the
+    /// round that confirmed its rate; null where none did.
     pub base: Option<u64>,
     /// The `order` of the candidate's round.
     pub candidate: Option<u64>,
+    /// The searches of the base and of the candidate with all their rounds, where capacities are compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<CapacityResult>,
     /// Why the pair does not count; null where it does. Pairs are dropped for what is wrong with a
     /// round, never for its figures.
     pub dropped: Option<String>,

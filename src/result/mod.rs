@@ -29,7 +29,7 @@ pub use cell::{
 };
 pub use check::{
     BytesCheck, CalibratedMetric, Calibration, CheckResult, CheckSettings, CheckSide, CheckStatus,
-    ErrorsCheck, LookRecord, MetricCheck, PairRecord,
+    ErrorsCheck, LookRecord, MetricCheck, PairRecord, SearchSettings,
 };
 pub use curve::{Axis, Curve, CurvePoint};
 pub use figures::{

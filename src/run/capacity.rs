@@ -5,13 +5,13 @@ use super::execute::{Progress, RunError};
 use super::plan::Cell;
 use super::round::Extras;
 use super::session::{Made, Session, Tried, judged};
-use crate::analysis::{Limits, Probe, Search, judge_probe};
+use crate::analysis::{Limits, Probe, Search, judge_probe, slows_down};
 use crate::result::{Bound, CapacityProbe, CapacityResult, CellResult};
 use crate::scenario::{Capacity, LoadModel};
 
 /// The search for one back end at one load point.
-struct Seeker<'a> {
-    cell: &'a Cell,
+pub(super) struct Seeker {
+    cell: Cell,
     search: Search,
     /// Every round, with the cell at its rate.
     rounds: Vec<(Cell, Tried)>,
@@ -27,30 +27,24 @@ pub(super) fn search(
 ) -> Result<(), RunError> {
     let plan = session.plan;
     let limits = Limits { errors: plan.scenario.gates.errors };
-    let mut seekers: Vec<Seeker<'_>> = plan.cells.iter().map(|cell| Seeker::new(cell, capacity)).collect();
+    let mut seekers: Vec<Seeker> =
+        plan.cells.iter().map(|cell| Seeker::new(cell.clone(), capacity)).collect();
     let mut number = 0;
     loop {
         let mut is_over = true;
         for index in 0..seekers.len() {
             let seeker = &mut seekers[index];
-            let Some(rate_per_s) = seeker.search.next_per_s().filter(|_| !seeker.is_skipped) else {
+            let Some((cell, round)) = seeker.next(capacity).filter(|_| !seeker.is_skipped) else {
                 continue;
             };
             is_over = false;
             number += 1;
-            let cell = at_rate(seeker.cell, capacity, rate_per_s);
             let extras = Ok(Extras::default());
             // How many rounds there will be nobody knows: at least one more.
-            match session.make(
-                &cell,
-                seeker.rounds_at(rate_per_s) + 1,
-                (number, number + 1),
-                extras,
-                progress,
-            )? {
+            match session.make(&cell, round, (number, number + 1), extras, progress)? {
                 Made::Interrupted => return Ok(()),
                 Made::Skipped => seeker.is_skipped = true,
-                Made::Round(made) => seeker.take(cell, *made, capacity, &limits),
+                Made::Round(made) => drop(seeker.take(cell, *made, capacity, &limits)),
             }
             assemble(session, &seekers, capacity, &limits);
             session.keep()?;
@@ -70,24 +64,48 @@ fn at_rate(cell: &Cell, capacity: &Capacity, rate_per_s: f64) -> Cell {
     cell
 }
 
-impl<'a> Seeker<'a> {
-    fn new(cell: &'a Cell, capacity: &Capacity) -> Self {
+impl Seeker {
+    /// A search that begins at the cell's own rate.
+    pub(super) fn new(cell: Cell, capacity: &Capacity) -> Self {
         let start_per_s = match cell.point.load.model {
             LoadModel::Open { rate_per_s, .. } => rate_per_s,
             LoadModel::Closed { .. } => capacity.min_per_s,
         };
-        let search = Search::new(capacity, start_per_s);
+        Self::of(cell, Search::new(capacity, start_per_s))
+    }
+
+    /// One that begins near the answer.
+    pub(super) fn near(cell: Cell, capacity: &Capacity, start_per_s: f64) -> Self {
+        Self::of(cell, Search::near(capacity, start_per_s))
+    }
+
+    fn of(cell: Cell, search: Search) -> Self {
         Self { cell, search, rounds: Vec::new(), probes: Vec::new(), is_skipped: false }
+    }
+
+    /// The cell at the rate of the next round, and which round at that rate it is, from 1; `None` where the
+    /// search is over.
+    pub(super) fn next(&self, capacity: &Capacity) -> Option<(Cell, u64)> {
+        let rate_per_s = self.search.next_per_s()?;
+        Some((at_rate(&self.cell, capacity, rate_per_s), self.rounds_at(rate_per_s) + 1))
     }
 
     fn rounds_at(&self, rate_per_s: f64) -> u64 {
         self.probes.iter().filter(|probe| is_same(probe.rate_per_s, rate_per_s)).count() as u64
     }
 
-    fn take(&mut self, cell: Cell, made: Tried, capacity: &Capacity, limits: &Limits) {
-        let Some(rate_per_s) = self.search.next_per_s() else { return };
+    /// Takes a round of [`Self::next`], and returns it as a cell of its own.
+    pub(super) fn take(
+        &mut self,
+        cell: Cell,
+        made: Tried,
+        capacity: &Capacity,
+        limits: &Limits,
+    ) -> Option<CellResult> {
+        let rate_per_s = self.search.next_per_s()?;
         let result = judged(&cell, [&made], limits);
-        let judgement = judge_probe(&result, &capacity.slo);
+        let slows_down = made.outcome.as_ref().is_ok_and(slows_down);
+        let judgement = judge_probe(&result, &capacity.slo, slows_down);
         self.probes.push(CapacityProbe {
             rate_per_s,
             achieved_per_s: result.figures.rate_per_s,
@@ -99,9 +117,10 @@ impl<'a> Seeker<'a> {
         });
         self.rounds.push((cell, made));
         self.search.take(judgement.probe);
+        Some(result)
     }
 
-    fn outcome(&self, capacity: &Capacity) -> CapacityResult {
+    pub(super) fn outcome(&self, capacity: &Capacity) -> CapacityResult {
         CapacityResult {
             backend: self.cell.backend.name.clone(),
             point: self.cell.point.label.clone(),
@@ -116,7 +135,7 @@ impl<'a> Seeker<'a> {
 
     /// The cell at the rate that was found, from the rounds in which it was kept; where none was, at
     /// the lowest rate that was tried.
-    fn at_its_best(&self, limits: &Limits) -> Option<CellResult> {
+    pub(super) fn at_its_best(&self, limits: &Limits) -> Option<CellResult> {
         let shown = self
             .search
             .found_per_s()
@@ -142,7 +161,7 @@ fn is_same(one: f64, other: f64) -> bool {
     one == other
 }
 
-fn assemble(session: &mut Session<'_>, seekers: &[Seeker<'_>], capacity: &Capacity, limits: &Limits) {
+fn assemble(session: &mut Session<'_>, seekers: &[Seeker], capacity: &Capacity, limits: &Limits) {
     let installed = || seekers.iter().filter(|seeker| !seeker.is_skipped && !seeker.probes.is_empty());
     session.run.capacity = installed().map(|seeker| seeker.outcome(capacity)).collect();
     session.set_cells(installed().filter_map(|seeker| seeker.at_its_best(limits)).collect());

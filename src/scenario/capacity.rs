@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::SHORTEST_ROUND_NS;
 use super::gate::{GRAMMAR, parse_gate};
 use super::overrides::{OverrideError, refuse};
 use super::{Amount, Comparison, Gate, GateMetric, Load, LoadModel, Scenario, TimeKind};
@@ -18,6 +19,8 @@ pub(super) const DEFAULT_START_PER_S: f64 = 100.0;
 const CALLS_BEYOND: f64 = 10.0;
 /// Calls of a Poisson process come in varying numbers.
 const ROOM: f64 = 1.2;
+/// A queue that grows has to be seen to grow: a round of a check lasts so many times what it may wait.
+const TIMES_THE_LIMIT: f64 = 10.0;
 
 /// What is searched, and where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +75,15 @@ impl Capacity {
         load.rounds = 1;
         load
     }
+
+    /// How long a round of a check lasts at least where the scenario does not say, in nanoseconds: half a
+    /// second, or ten times the longest time that the objective allows.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn check_round_ns(&self) -> u64 {
+        let times = self.slo.iter().filter(|gate| matches!(gate.metric, GateMetric::Time { .. }));
+        times.map(|gate| gate.limit * TIMES_THE_LIMIT).fold(SHORTEST_ROUND_NS, f64::max).ceil() as u64
+    }
 }
 
 impl Scenario {
@@ -106,5 +118,20 @@ impl Scenario {
             precision: or(|known| known.precision, DEFAULT_PRECISION),
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_of_a_check_is_long_enough_to_see_a_queue_grow() {
+        let of = |slo: &[&str]| {
+            let slo = slo.iter().map(|text| Capacity::parse_objective(text).unwrap()).collect();
+            Capacity { slo, min_per_s: 1.0, max_per_s: 1e6, precision: 0.05 }.check_round_ns()
+        };
+        assert_eq!(of(&["p99 <= 5ms"]), 500_000_000);
+        assert_eq!(of(&["p99 <= 5ms", "p50 <= 200ms", "errors <= 100"]), 2_000_000_000);
     }
 }

@@ -21,7 +21,7 @@ pub struct CheckGates {
     pub floor: Floors,
     /// α: how often the whole gate may call identical builds a regression.
     pub alpha: f64,
-    /// How many pairs of rounds; `None` for as many as the budget allows.
+    /// How many pairs of rounds, or of searches; `None` for as many as the budget allows.
     pub rounds: Option<u32>,
     /// How long a check may measure, in nanoseconds.
     pub budget_ns: u64,
@@ -86,14 +86,19 @@ pub enum CheckMetric {
     Rate,
     /// Processor time of the server per call.
     Cpu,
+    /// The highest rate at which the objective of `[capacity]` is kept. Gated alone: its rounds are
+    /// those of searches, each at a rate of its own.
+    Capacity,
 }
+
+/// How long a check of capacities may measure where a scenario does not say: each pair is two searches.
+pub(super) const CAPACITY_BUDGET_NS: u64 = 600_000_000_000;
 
 /// The quantiles that may be gated: beyond p99 a short round has no calls for them.
 const QUANTILES: [Figure; 4] = [Figure::P50, Figure::P90, Figure::P95, Figure::P99];
 
 /// What may be named, for messages.
-pub(super) const METRICS: &str =
-    "allowed: rate, cpu, and p50, p90, p95 or p99 of response or service, as \"response p99\"";
+pub(super) const METRICS: &str = "allowed: rate, cpu, and p50, p90, p95 or p99 of response or service, as \"response p99\"; or capacity, alone";
 
 impl CheckMetric {
     /// Reads a name. A quantile alone is of the response time, as in `slo`.
@@ -105,6 +110,7 @@ impl CheckMetric {
         let (kind, figure) = match words[..] {
             ["rate"] => return Ok(Self::Rate),
             ["cpu"] => return Ok(Self::Cpu),
+            ["capacity"] => return Ok(Self::Capacity),
             [figure] => (TimeKind::Response, figure),
             ["response", figure] => (TimeKind::Response, figure),
             ["service", figure] => (TimeKind::Service, figure),
@@ -125,7 +131,7 @@ impl CheckMetric {
         // The rule of quantiles: ten calls lie above it.
         match self {
             Self::Time { figure, .. } => figure.quantile().map_or(1.0, |quantile| 10.0 / (1.0 - quantile)),
-            Self::Rate | Self::Cpu => 1.0,
+            Self::Rate | Self::Cpu | Self::Capacity => 1.0,
         }
     }
 }
@@ -136,6 +142,7 @@ impl fmt::Display for CheckMetric {
             Self::Time { kind, figure } => write!(f, "{kind} {figure}"),
             Self::Rate => f.write_str("rate"),
             Self::Cpu => f.write_str("cpu"),
+            Self::Capacity => f.write_str("capacity"),
         }
     }
 }
@@ -145,7 +152,7 @@ const LONGEST_DEFAULT_ROUND_NS: f64 = 3e9;
 /// More calls than a quantile needs, because a Poisson load has fewer now and then.
 const CALLS_MARGIN: f64 = 1.15;
 /// Rounds are at least this long: shorter ones are mostly start.
-const SHORTEST_ROUND_NS: f64 = 5e8;
+pub(super) const SHORTEST_ROUND_NS: f64 = 5e8;
 
 /// What is gated where a scenario does not say: in a closed loop the median of the service time (one
 /// call at a time, or users who think) or the throughput (more), in an open one median and p99 of the response time; and the
@@ -195,13 +202,14 @@ mod tests {
         for (text, shown) in [
             ("rate", "rate"),
             ("cpu", "cpu"),
+            (" capacity", "capacity"),
             ("p99", "response p99"),
             ("  service   p50 ", "service p50"),
             ("response p90", "response p90"),
         ] {
             assert_eq!(CheckMetric::parse(text).unwrap().to_string(), shown);
         }
-        for text in ["", "p98", "service", "wait p50", "response p99 p50", "cpu p50"] {
+        for text in ["", "p98", "service", "wait p50", "response p99 p50", "cpu p50", "capacity p50"] {
             assert!(CheckMetric::parse(text).is_err(), "{text}");
         }
         for text in ["p999", "service max", "mean"] {

@@ -1,5 +1,6 @@
 //! Verdicts over several metrics at once.
 
+use super::capacity::spread_of_steps;
 use super::looks::Look;
 use super::paired::Differences;
 use super::power::{PRINTED_POWER, smallest_detectable};
@@ -31,6 +32,8 @@ pub struct Measured {
     pub differences: Differences,
     /// Its margins.
     pub margins: Margins,
+    /// The step in which its figures come, as a share; 0 for what is measured without steps.
+    pub step: f64,
 }
 
 /// The verdict on a metric.
@@ -91,12 +94,19 @@ pub fn decide(metrics: &[Measured], level: f64) -> Vec<Decided> {
 }
 
 impl Measured {
+    /// How much the differences vary from pair to pair: no less than figures that come in steps do, even
+    /// where all happened to fall on the same step.
+    #[must_use]
+    pub fn spread(&self, level: f64) -> Option<f64> {
+        Some(self.differences.spread(level)?.max(spread_of_steps(self.step)))
+    }
+
     /// The smallest effect, as a ratio − 1, that a gate of so many metrics finds at its last look nine
     /// times in ten, by the spread of these pairs. `None` where there are too few pairs to say.
     #[must_use]
     pub fn detectable(&self, last: Look, metrics: usize) -> Option<f64> {
         let level = last.level / metrics.max(1) as f64;
-        let spread = self.differences.spread(level)?;
+        let spread = self.spread(level)?;
         smallest_detectable(spread, last.pairs, level, PRINTED_POWER, self.margins.noise.exp_m1())
     }
 }
@@ -123,7 +133,7 @@ mod tests {
 
     fn around(effect: f64, pairs: usize) -> Measured {
         let values = (0..pairs).map(|index| effect + 0.001 * (index as f64 - pairs as f64 / 2.0));
-        Measured { differences: Differences::new(values), margins: MARGINS }
+        Measured { differences: Differences::new(values), margins: MARGINS, step: 0.0 }
     }
 
     fn verdicts(metrics: &[Measured], level: f64) -> Vec<Verdict> {
@@ -176,13 +186,25 @@ mod tests {
         let last = Look { pairs: 36, level: 0.035 };
         let settled = |effect| {
             let values = (0..12).map(|index| effect + 0.02 * (f64::from(index) - 5.5) / 5.5);
-            let metrics = [Measured { differences: Differences::new(values), margins: MARGINS }];
+            let metrics = [Measured { differences: Differences::new(values), margins: MARGINS, step: 0.0 }];
             let decided = decide(&metrics, 0.01);
             (decided[0].verdict, is_settled(&metrics, &decided, last))
         };
         assert_eq!(settled(0.0), (Verdict::Pass, true));
         assert_eq!(settled(0.02), (Verdict::Pass, false), "it passes, and may be found yet");
         assert_eq!(settled(0.2), (Verdict::Regressed, true));
+    }
+
+    #[test]
+    fn figures_in_steps_do_not_promise_to_find_less_than_a_step() {
+        let last = Look { pairs: 12, level: 0.05 };
+        let same = |step| Measured { differences: Differences::new([0.0; 12]), margins: MARGINS, step };
+        let without = same(0.0).detectable(last, 1).unwrap();
+        let with = same(0.02).detectable(last, 1).unwrap();
+        assert!((without - 0.02).abs() < 1e-3 && with > 0.027, "{without} {with}");
+        let wild = Differences::new((0..12).map(|index| f64::from(index) * 0.05));
+        let wild = Measured { differences: wild, margins: MARGINS, step: 0.02 };
+        assert_eq!(wild.spread(0.05), wild.differences.spread(0.05));
     }
 
     #[test]

@@ -21,15 +21,34 @@ pub struct Gate<'a> {
     pub model: LoadModel,
     /// The last look that is planned.
     pub last: Look,
+    /// The step in which gated figures come, as a share: the precision of a search; 0 for all others.
+    pub step: f64,
 }
 
-/// The figures of a pair of rounds that counts.
+/// The figures of a pair that counts: of two rounds, or of two searches.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PairFigures {
     /// Of the base's round.
     pub base: Figures,
     /// Of the candidate's.
     pub candidate: Figures,
+    /// `[base, candidate]`: calls per second, of searches.
+    pub capacities_per_s: Option<[f64; 2]>,
+}
+
+impl PairFigures {
+    /// A pair of searches.
+    #[must_use]
+    pub fn of_capacities(capacities_per_s: [f64; 2]) -> Self {
+        Self { capacities_per_s: Some(capacities_per_s), ..Self::default() }
+    }
+
+    fn of(&self, metric: CheckMetric) -> Option<[f64; 2]> {
+        match metric {
+            CheckMetric::Capacity => self.capacities_per_s,
+            _ => Some([figure(metric, &self.base)?, figure(metric, &self.candidate)?]),
+        }
+    }
 }
 
 struct Column {
@@ -40,15 +59,13 @@ struct Column {
     measured: Measured,
 }
 
-fn column(metric: CheckMetric, gates: &CheckGates, pairs: &[PairFigures]) -> Column {
-    let pairs: Vec<[f64; 2]> = pairs
-        .iter()
-        .filter_map(|pair| Some([figure(metric, &pair.base)?, figure(metric, &pair.candidate)?]))
-        .collect();
+fn column(metric: CheckMetric, gate: &Gate<'_>, pairs: &[PairFigures]) -> Column {
+    let pairs: Vec<[f64; 2]> = pairs.iter().filter_map(|pair| pair.of(metric)).collect();
     let base = median(pairs.iter().map(|[base, _]| *base));
     let candidate = median(pairs.iter().map(|[_, candidate]| *candidate));
     let differences = Differences::new(pairs.iter().map(|pair| worse_by(metric, *pair)));
-    let measured = Measured { differences, margins: margins(metric, gates, base) };
+    let margins = margins(metric, gate.gates, base);
+    let measured = Measured { differences, margins, step: gate.step };
     Column { metric, pairs, base, candidate, measured }
 }
 
@@ -63,7 +80,7 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 /// the check may end here.
 #[must_use]
 pub fn judge(gate: &Gate<'_>, pairs: &[PairFigures], look: Look) -> (Vec<MetricCheck>, bool) {
-    let columns: Vec<Column> = gate.metrics.iter().map(|metric| column(*metric, gate.gates, pairs)).collect();
+    let columns: Vec<Column> = gate.metrics.iter().map(|metric| column(*metric, gate, pairs)).collect();
     let measured: Vec<Measured> = columns.iter().map(|column| column.measured.clone()).collect();
     let decided = decide(&measured, look.level);
     let settled = is_settled(&measured, &decided, gate.last);
@@ -74,8 +91,7 @@ pub fn judge(gate: &Gate<'_>, pairs: &[PairFigures], look: Look) -> (Vec<MetricC
         .map(|(column, of)| checked(column, Some(of), reached, gate.metrics.len()))
         .collect();
     let shown = shown_metrics(gate.model, gate.metrics).into_iter();
-    let shown =
-        shown.map(|metric| column(metric, gate.gates, pairs)).filter(|column| !column.pairs.is_empty());
+    let shown = shown.map(|metric| column(metric, gate, pairs)).filter(|column| !column.pairs.is_empty());
     metrics.extend(shown.map(|column| checked(column, None, reached, gate.metrics.len())));
     (metrics, settled)
 }
@@ -84,9 +100,9 @@ fn checked(column: Column, decided: Option<&Decided>, look: Look, metrics: usize
     let metric = column.metric;
     let worst_level = look.level / metrics.max(1) as f64;
     let level = decided.map_or(worst_level, |of| of.level);
-    let Measured { differences, margins } = &column.measured;
+    let Measured { differences, margins, .. } = &column.measured;
     let natural = |worse: f64| change_of(metric, worse);
-    let spread = differences.spread(worst_level);
+    let spread = column.measured.spread(worst_level);
     let (noise, limit) = (margins.noise.exp_m1(), margins.limit.exp_m1());
     MetricCheck {
         name: metric.to_string(),
@@ -174,11 +190,12 @@ mod tests {
             .map(|_| PairFigures {
                 base: round(100.0, 900.0, 50.0, &mut random),
                 candidate: round(candidate[0], candidate[1], candidate[2], &mut random),
+                capacities_per_s: None,
             })
             .collect();
         let gates = CheckGates::default();
         let last = Look { pairs: 20, level: 0.05 };
-        judge(&Gate { metrics, gates: &gates, model: LoadModel::Open, last }, &pairs, last).0
+        judge(&Gate { metrics, gates: &gates, model: LoadModel::Open, last, step: 0.0 }, &pairs, last).0
     }
 
     fn verdicts(metrics: &[MetricCheck]) -> Vec<(&str, Option<CheckStatus>)> {
@@ -210,6 +227,30 @@ mod tests {
         assert!(low <= change && change <= high && high < rate.noise_margin);
         assert!(rate.limit < rate.noise_margin && rate.smallest_detectable.unwrap() < 0.0);
         assert!(rate.base.unwrap() > rate.candidate.unwrap());
+    }
+
+    #[test]
+    fn a_lower_capacity_is_a_regression_and_a_higher_one_is_not() {
+        let gates = CheckGates::default();
+        let last = Look { pairs: 8, level: 0.05 };
+        let metrics = &[CheckMetric::Capacity];
+        let judged = |share: f64| {
+            let pairs: Vec<PairFigures> = (0..8)
+                .map(|pair| 1_000.0 + 5.0 * f64::from(pair))
+                .map(|base| PairFigures::of_capacities([base, base * share]))
+                .collect();
+            let gate = Gate { metrics, gates: &gates, model: LoadModel::Open, last, step: 0.01 };
+            let (found, settled) = judge(&gate, &pairs, last);
+            assert_eq!(found.len(), 1, "nothing is shown beside a capacity");
+            (found.into_iter().next().unwrap(), settled)
+        };
+        let (worse, settled) = judged(0.8);
+        assert_eq!((worse.verdict, settled), (Some(CheckStatus::Regressed), true));
+        assert!((worse.change.unwrap() + 0.2).abs() < 1e-9 && worse.limit < 0.0);
+        assert_eq!((&*worse.name, &*worse.unit, worse.more_is_better), ("capacity", "calls/s", true));
+        assert_eq!(judged(1.0).0.verdict, Some(CheckStatus::Pass));
+        assert_eq!(judged(1.3).0.verdict, Some(CheckStatus::Pass));
+        assert!(judged(1.0).0.smallest_detectable.unwrap() < -0.02);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub struct Look {
 /// So few pairs could not show a regression however large it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{pairs} pairs of rounds cannot show a regression, however large, with {metrics} gated metrics: at least {needed} are needed"
+    "{pairs} pairs cannot show a regression, however large, with {metrics} gated metrics: at least {needed} are needed"
 )]
 pub struct TooFewPairs {
     /// How many were asked for.

@@ -20,6 +20,8 @@ pub fn figure(metric: CheckMetric, figures: &Figures) -> Option<f64> {
         }
         CheckMetric::Rate => figures.rate_per_s,
         CheckMetric::Cpu => figures.cpu_us_per_call.server,
+        // No single round has one.
+        CheckMetric::Capacity => None,
     };
     // Nothing can be divided by 0.
     found.filter(|value| *value > 0.0)
@@ -38,13 +40,13 @@ pub fn label(name: &str) -> &str {
 pub(super) fn unit(metric: CheckMetric) -> &'static str {
     match metric {
         CheckMetric::Time { .. } => "ns",
-        CheckMetric::Rate => "calls/s",
+        CheckMetric::Rate | CheckMetric::Capacity => "calls/s",
         CheckMetric::Cpu => "µs/call",
     }
 }
 
 pub(super) fn more_is_better(metric: CheckMetric) -> bool {
-    metric == CheckMetric::Rate
+    matches!(metric, CheckMetric::Rate | CheckMetric::Capacity)
 }
 
 /// ln(candidate/base), turned so that positive is worse.
@@ -63,7 +65,7 @@ pub(super) fn margins(metric: CheckMetric, gates: &CheckGates, base: Option<f64>
     let floor = match metric {
         CheckMetric::Time { .. } => gates.floor.time_ns as f64,
         CheckMetric::Cpu => gates.floor.cpu_ns as f64 / 1e3,
-        CheckMetric::Rate => 0.0,
+        CheckMetric::Rate | CheckMetric::Capacity => 0.0,
     };
     let floor_share = base.filter(|base| *base > 0.0).map_or(0.0, |base| floor / base);
     Margins {
@@ -72,9 +74,13 @@ pub(super) fn margins(metric: CheckMetric, gates: &CheckGates, base: Option<f64>
     }
 }
 
-/// What is shown beside the gated metrics and never gated: the tail, the mean, and the throughput.
+/// What is shown beside the gated metrics and never gated: the tail, the mean, and the throughput. Beside
+/// capacities nothing: what the sides did at different rates is not to be compared.
 #[must_use]
 pub fn shown_metrics(model: LoadModel, gated: &[CheckMetric]) -> Vec<CheckMetric> {
+    if gated.contains(&CheckMetric::Capacity) {
+        return Vec::new();
+    }
     let kind = match model {
         LoadModel::Open => TimeKind::Response,
         LoadModel::Closed => TimeKind::Service,
@@ -121,5 +127,6 @@ mod tests {
             "service p50, service p99, service p999, service max, service mean"
         );
         assert!(!names(LoadModel::Open, &[]).contains("rate"));
+        assert_eq!(names(LoadModel::Open, &[CheckMetric::Capacity]), "");
     }
 }

@@ -12,6 +12,7 @@
 //! Pure. It deliberately makes no rounds: that is `run`'s work.
 
 mod bytes;
+mod capacity;
 mod decide;
 mod judge;
 mod looks;
@@ -22,6 +23,7 @@ mod sentence;
 mod signed_rank;
 
 pub use bytes::compare_bytes;
+pub use capacity::{CoarseSearch, capacities, middle_of, search_precision, start_of_pair};
 pub use decide::{Decided, Margins, Measured, Verdict, decide, is_settled};
 pub use judge::{Gate, PairFigures, calibrated, judge, status};
 pub use looks::{Look, TooFewPairs, fewest_pairs, plan_looks};

@@ -44,7 +44,7 @@ fn told(metric: &MetricCheck) -> String {
 /// with its interval and the smallest change that would have been found.
 #[must_use]
 pub fn sentence(check: &CheckResult) -> String {
-    let pairs = check.pairs_counted();
+    let (pairs, of) = (check.pairs_counted(), check.settings.pairs_of());
     match check.status {
         CheckStatus::Regressed => regressed(check, pairs),
         CheckStatus::Pass => {
@@ -59,7 +59,7 @@ pub fn sentence(check: &CheckResult) -> String {
             let found = if found.is_empty() {
                 String::new()
             } else {
-                format!("; {pairs} pairs of rounds find {found} nine times in ten")
+                format!("; {pairs} pairs of {of} find {found} nine times in ten")
             };
             let faster = faster(&gated);
             format!("{faster}: {}; {}{found}", all_told(&gated), limits(&gated))
@@ -73,11 +73,7 @@ pub fn sentence(check: &CheckResult) -> String {
                 }
                 _ => "; more pairs will decide it (--rounds)".to_owned(),
             };
-            format!(
-                "not decided with {pairs} pairs of rounds: {}; {}{needed}",
-                all_told(&open),
-                limits(&open)
-            )
+            format!("not decided with {pairs} pairs of {of}: {}; {}{needed}", all_told(&open), limits(&open))
         }
         CheckStatus::Invalid => {
             let why = check.notes.first().map_or("the measurement does not count", |note| note);
@@ -127,12 +123,17 @@ fn regressed(check: &CheckResult, pairs: usize) -> String {
     }
     if !worse.is_empty() {
         let slower = worse.iter().any(|metric| metric.name != "cpu");
-        let word = if slower { "slower" } else { "costs more" };
+        let word = match &*worse[0].name {
+            "capacity" => "does less",
+            _ if slower => "slower",
+            _ => "costs more",
+        };
         parts.push(format!(
-            "{word}: {}; {}, noise margin {}; {pairs} pairs of rounds",
+            "{word}: {}; {}, noise margin {}; {pairs} pairs of {}",
             all_told(&worse),
             limits(&worse),
-            change(worse[0].noise_margin)
+            change(worse[0].noise_margin),
+            check.settings.pairs_of()
         ));
     }
     for method in check.bytes.iter().filter(|method| method.verdict == CheckStatus::Regressed) {

@@ -37,8 +37,18 @@ pub(super) fn row(metric: &MetricCheck) -> [String; 8] {
 pub(super) fn setting(check: &CheckResult) -> Vec<String> {
     let settings = &check.settings;
     let dropped = check.pairs.iter().filter(|pair| pair.dropped.is_some()).count();
+    let pairs_of = match &settings.search {
+        None => format!("rounds of {} ms", settings.round_ms),
+        Some(search) => format!(
+            "searches for the highest rate with {}, within {} %, by {} rounds of at least {} ms",
+            line(&search.slo.join(" and "), MAX_SENTENCE / 2),
+            plain(search.precision * 100.0),
+            check.pairs.iter().flat_map(|pair| &pair.searches).map(|of| of.probes.len()).sum::<usize>(),
+            settings.round_ms
+        ),
+    };
     let mut lines = vec![format!(
-        "{} against {}; {} loop, {} placement; {} pairs of rounds of {} ms{}; planned {}",
+        "{} against {}; {} loop, {} placement; {} pairs of {pairs_of}{}; planned {}",
         line(&check.candidate.cell, MAX_NAME),
         line(&check.base.cell, MAX_NAME),
         match check.load.model {
@@ -47,7 +57,6 @@ pub(super) fn setting(check: &CheckResult) -> Vec<String> {
         },
         check.load.placement,
         check.pairs_counted(),
-        settings.round_ms,
         if dropped > 0 { format!(" ({dropped} dropped)") } else { String::new() },
         settings.pairs,
     )];

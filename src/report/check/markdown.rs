@@ -3,6 +3,7 @@
 use super::CheckFormat;
 use super::comment::short;
 use crate::analysis::compare::{in_unit, label};
+use crate::analysis::rate_per_s;
 use crate::report::text::{Limited, markdown};
 use crate::report::{Options, ReportError};
 use crate::result::CheckResult;
@@ -16,7 +17,7 @@ const MAX_BYTES: usize = 1_000_000;
 fn render(check: &CheckResult, _: Options) -> Result<Vec<u8>, ReportError> {
     let mut text = Limited::new(MAX_BYTES);
     short(&mut text, check);
-    text.push("\n<details><summary>Every pair of rounds</summary>\n\n");
+    text.push(&format!("\n<details><summary>Every pair of {}</summary>\n\n", check.settings.pairs_of()));
     for metric in check.metrics.iter().filter(|metric| metric.gated) {
         text.push(&format!(
             "\n{}\n\n| pair | base | candidate |\n|--:|--:|--:|\n",
@@ -30,6 +31,15 @@ fn render(check: &CheckResult, _: Options) -> Result<Vec<u8>, ReportError> {
                 in_unit(metric, *candidate)
             ));
         }
+    }
+    for (number, pair) in check.pairs.iter().enumerate().filter(|(_, pair)| !pair.searches.is_empty()) {
+        let sides = ["base", "candidate"].into_iter().zip(&pair.searches);
+        let told = sides.map(|(side, search)| {
+            let found = search.rate_per_s.map_or_else(|| "none".to_owned(), rate_per_s);
+            format!("{side} {found} in {} rounds ({})", search.probes.len(), search.why)
+        });
+        let told = markdown(&told.collect::<Vec<_>>().join("; "), 600);
+        text.push(&format!("\nsearches of attempt {}: {told}\n", number + 1));
     }
     for (number, pair) in check.pairs.iter().enumerate() {
         if let Some(why) = &pair.dropped {

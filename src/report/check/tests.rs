@@ -7,8 +7,8 @@ use crate::analysis::compare::{Gate, Look, PairFigures, judge, sentence, status}
 use crate::report::fixture::{HOSTILE, small_run};
 use crate::report::suite::tests::read_strictly;
 use crate::result::{
-    BytesCheck, CalibratedMetric, Calibration, CheckSettings, CheckSide, CheckStatus, ErrorsCheck, Figures,
-    LoadModel, LookRecord, PairRecord,
+    Bound, BytesCheck, CalibratedMetric, Calibration, CapacityResult, CheckSettings, CheckSide, CheckStatus,
+    ErrorsCheck, Figures, LoadModel, LookRecord, PairRecord, SearchSettings,
 };
 use crate::rpc::random::Random;
 use crate::scenario::{CheckGates, CheckMetric, Figure, TimeKind};
@@ -28,16 +28,27 @@ fn round(slower: f64, random: &mut Random) -> Figures {
 fn check(slower: f64, pairs: usize) -> CheckResult {
     let mut random = Random::new(4);
     let figures: Vec<PairFigures> = (0..pairs)
-        .map(|_| PairFigures { base: round(1.0, &mut random), candidate: round(slower, &mut random) })
+        .map(|_| PairFigures {
+            base: round(1.0, &mut random),
+            candidate: round(slower, &mut random),
+            capacities_per_s: None,
+        })
         .collect();
     let (gates, last) = (CheckGates::default(), Look { pairs, level: 0.05 });
-    let gate = Gate { metrics: &[P50, CheckMetric::Cpu], gates: &gates, model: LoadModel::Closed, last };
+    let gate =
+        Gate { metrics: &[P50, CheckMetric::Cpu], gates: &gates, model: LoadModel::Closed, last, step: 0.0 };
     let (metrics, _) = judge(&gate, &figures, last);
     let (run, _) = small_run();
-    let counted = PairRecord { candidate_first: false, base: Some(0), candidate: Some(1), dropped: None };
+    let counted = PairRecord {
+        candidate_first: false,
+        base: Some(0),
+        candidate: Some(1),
+        searches: Vec::new(),
+        dropped: None,
+    };
     let dropped = PairRecord {
         dropped: Some("candidate: client-limited: the generator was late by 1 ms".into()),
-        ..counted
+        ..counted.clone()
     };
     let bytes = vec![BytesCheck {
         method: "echo".into(),
@@ -78,6 +89,7 @@ fn check(slower: f64, pairs: usize) -> CheckResult {
             budget_s: Some(60.0),
             order_seed: 7,
             inconclusive_fails: false,
+            search: None,
         },
         metrics,
         bytes,
@@ -100,6 +112,36 @@ fn check(slower: f64, pairs: usize) -> CheckResult {
         }),
         notes: vec!["response p99 is not gated".into()],
     };
+    check.sentence = sentence(&check);
+    check
+}
+
+/// A check of capacities whose candidate has this share of the base's.
+fn check_of_capacities(share: f64, pairs: usize) -> CheckResult {
+    let mut check = check(1.0, pairs);
+    let search = |rate_per_s: f64| CapacityResult {
+        backend: "binary-tcp".into(),
+        point: "pair=1".into(),
+        slo: vec!["p99 <= 5ms".into()],
+        precision: 0.01,
+        rate_per_s: Some(rate_per_s),
+        bound: Bound::Exact,
+        why: "the objective is not kept at 1010/s".into(),
+        probes: Vec::new(),
+    };
+    let found = (0..pairs).map(|pair| 1_000.0 + 4.0 * pair as f64).map(|base| [base, base * share]);
+    let (gates, last) = (CheckGates::default(), Look { pairs, level: 0.05 });
+    let metrics = &[CheckMetric::Capacity];
+    let gate = Gate { metrics, gates: &gates, model: LoadModel::Open, last, step: 0.01 };
+    let figures: Vec<PairFigures> = found.clone().map(PairFigures::of_capacities).collect();
+    (check.metrics, _) = judge(&gate, &figures, last);
+    for (pair, both) in check.pairs.iter_mut().zip(found) {
+        pair.searches = both.map(search).into();
+    }
+    let slo = vec!["p99 <= 5ms".into()];
+    check.settings.search = Some(SearchSettings { slo, precision: 0.01 });
+    check.status = status(&check.metrics, &check.bytes, &check.errors);
+    check.calibration = None;
     check.sentence = sentence(&check);
     check
 }
@@ -132,6 +174,30 @@ fn the_sentence_says_what_a_developer_needs() {
     assert!(sentence(&open).starts_with("not decided with 6 pairs of rounds"), "{}", sentence(&open));
     let better = check(0.5, 20);
     assert!(!better.sentence.contains("no regression") && !same.contains("no regression"));
+}
+
+#[test]
+fn a_check_of_capacities_speaks_of_searches_and_of_calls_per_second() {
+    let less = check_of_capacities(0.8, 8);
+    assert!(less.sentence.starts_with("does less: capacity −20.0 % ("), "{}", less.sentence);
+    assert!(less.sentence.ends_with("8 pairs of searches"), "{}", less.sentence);
+    let same = check_of_capacities(1.0, 8).sentence;
+    assert!(same.contains("8 pairs of searches find capacity −"), "{same}");
+    let told = text("comment", &less);
+    assert!(
+        told.contains("8 pairs of searches for the highest rate with p99 &lt;= 5ms, within 1 %"),
+        "{told}"
+    );
+    let told = text("md", &less);
+    assert!(told.contains("Every pair of searches") && told.contains("base 1.00 k/s in 0 rounds"), "{told}");
+    assert_eq!(read_strictly(&text("junit", &less)), [3, 1, 0, 0]);
+    let bigger: Vec<BenchmarkEntry> = serde_json::from_str(&text("benchmark-bigger", &less)).unwrap();
+    assert_eq!((bigger.len(), &*bigger[0].unit), (1, "calls/s"));
+    let bencher: Bencher = serde_json::from_str(&text("bencher", &less)).unwrap();
+    let capacity = &bencher["echo of small messages/binary-tcp"]["capacity"];
+    assert!(capacity.value > 800.0 && capacity.upper_value.unwrap() < 900.0);
+    let again: CheckResult = serde_json::from_str(&text("json", &less)).unwrap();
+    assert_eq!(again, less);
 }
 
 #[test]

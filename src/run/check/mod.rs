@@ -4,10 +4,14 @@
 //! what makes the test exact: whatever the machine does between two rounds, on identical builds it is as
 //! likely to be to the candidate's favour as to the base's. How it is decided is `analysis::compare`'s
 //! work; this makes the rounds, drops pairs with an invalid one, looks when it was planned, and keeps all.
+//!
+//! Where capacities are compared a pair is two searches, and the coin decides which side is first in every
+//! turn of them.
 
 mod calibration;
 mod error;
 mod prepare;
+mod searches;
 mod series;
 mod sides;
 mod words;
@@ -27,8 +31,8 @@ use crate::analysis::Outcome;
 use crate::analysis::compare::{calibrated, sentence, status};
 use crate::host::{self, disturbance::Snapshot};
 use crate::result::{
-    Calibration, CheckResult, CheckSettings, CheckStatus, LookRecord, MetricCheck, SCHEMA_VERSION, Store,
-    rfc3339_ms,
+    Calibration, CheckResult, CheckSettings, CheckStatus, LookRecord, MetricCheck, SCHEMA_VERSION,
+    SearchSettings, Store, rfc3339_ms,
 };
 use crate::scenario::{Inconclusive, Scenario};
 
@@ -67,6 +71,8 @@ pub trait CheckProgress {
     fn dropped(&mut self, why: &str);
     /// The data was looked at after so many pairs.
     fn looked(&mut self, pairs: usize, found: &str);
+    /// A round of a search begins: whose, and at which rate.
+    fn tries(&mut self, _round: &str) {}
 }
 
 /// A check that was carried out.
@@ -125,6 +131,11 @@ pub fn check(
         );
         outcome = CheckStatus::Inconclusive;
     }
+    let mut load = describe(&sides.plan.cells[0]).load;
+    if sides.capacity.is_some() {
+        // The searches decide it, round by round.
+        load.rate_per_s = None;
+    }
     let mut result = CheckResult {
         schema_version: SCHEMA_VERSION,
         wirebench: run.wirebench.clone(),
@@ -138,7 +149,7 @@ pub fn check(
         interrupted: run.interrupted,
         base: sides.side(&run, 0),
         candidate: sides.side(&run, 1),
-        load: describe(&sides.plan.cells[0]).load,
+        load,
         settings: settings(&sides, &prepared, order_seed),
         metrics,
         bytes: prepared.bytes.clone(),
@@ -166,7 +177,10 @@ fn conclude(
         End::Invalid(_, why) => (CheckStatus::Invalid, vec![why.clone()]),
         End::Interrupted(_) => {
             let pairs = series.counted();
-            (CheckStatus::Invalid, vec![format!("it was interrupted after {pairs} pairs of rounds")])
+            (
+                CheckStatus::Invalid,
+                vec![format!("it was interrupted after {pairs} pairs of {}", series.pairs_of())],
+            )
         }
     }
 }
@@ -187,6 +201,10 @@ fn settings(sides: &Sides, prepared: &Prepared, order_seed: u64) -> CheckSetting
         budget_s: gates.check.rounds.is_none().then_some(gates.check.budget_ns as f64 / 1e9),
         order_seed,
         inconclusive_fails: gates.inconclusive == Inconclusive::Fail,
+        search: sides.capacity.as_ref().map(|capacity| SearchSettings {
+            slo: capacity.slo.iter().map(|gate| gate.text.clone()).collect(),
+            precision: capacity.precision,
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::CheckProgress;
 use super::error::CheckError;
+use super::searches;
 use super::sides::Sides;
 use crate::analysis::compare::{Look, compare_bytes, fewest_pairs, figure, plan_looks};
 use crate::analysis::{Limits, RoundInput, cell_from_rounds};
@@ -33,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) notes: Vec<String>,
     pub(super) round_ns: u64,
     pub(super) limits: Limits,
+    /// Where the capacities are about, of a check that compares them.
+    pub(super) middle_per_s: Option<f64>,
 }
 
 impl Prepared {
@@ -67,34 +70,27 @@ pub(super) fn prepare(
     progress.practises();
     let limits = Limits { errors: gates.errors };
     let begun = Instant::now();
-    let mut practice = Vec::new();
-    for side in [0, 1] {
-        let result = unscored(sides, side, &sides.plan.cells[side], &folder, interrupt, Extras::default())?;
-        let record = record(&sides.plan.cells[side], &result, &limits);
-        if result.calls == 0 {
-            let reasons = record.verdict.reasons.iter().map(|reason| reason.detail.as_str());
-            return Err(CheckError::Practice {
-                side: super::sides::NAMES[side],
-                backend: sides.plan.cells[side].backend.name.clone(),
-                reason: format!("no call was answered: {}", reasons.collect::<Vec<_>>().join("; ")),
-            });
-        }
-        practice.push((record, result));
-    }
-    let pair_time = begun.elapsed();
     let mut notes = Vec::new();
-    let lengthened = lengthen(sides, &practice);
-    let metrics = available(sides, &practice, lengthened, &mut notes)?;
+    let practised = match &sides.capacity {
+        None => practise(sides, &folder, &limits, &mut notes, interrupt)?,
+        Some(capacity) => {
+            let is_timed = gates.check.rounds.is_none();
+            let found = searches::practise(sides, capacity, &folder, is_timed, progress, interrupt)?;
+            Practised {
+                metrics: sides.metrics.clone(),
+                pair_time: found.pair_time,
+                middle_per_s: Some(found.middle_per_s),
+            }
+        }
+    };
+    let Practised { metrics, pair_time, middle_per_s } = practised;
     let bytes = bytes(sides, &folder, interrupt, &mut notes)?;
     let pairs = match gates.check.rounds {
         Some(rounds) => rounds as usize,
-        None => {
-            pairs_in(Duration::from_nanos(gates.check.budget_ns), begun.elapsed(), pair_time + 2 * lengthened)
-        }
+        None => pairs_in(Duration::from_nanos(gates.check.budget_ns), begun.elapsed(), pair_time),
     };
     let looks = plan_looks(pairs, metrics.len(), alpha, gates.check.early_stop).map_err(|problem| {
-        let enough =
-            begun.elapsed() + (pair_time + 2 * lengthened) * (fewest_pairs(metrics.len(), alpha) as u32 + 1);
+        let enough = begun.elapsed() + pair_time * (fewest_pairs(metrics.len(), alpha) as u32 + 1);
         let budget = gates
             .check
             .rounds
@@ -106,7 +102,44 @@ pub(super) fn prepare(
         Amount::DurationNs(ns) => ns,
         Amount::Calls(_) => 0,
     };
-    Ok(Prepared { folder, looks, metrics, bytes, notes, round_ns, limits })
+    Ok(Prepared { folder, looks, metrics, bytes, notes, round_ns, limits, middle_per_s })
+}
+
+/// What unscored rounds showed.
+struct Practised {
+    metrics: Vec<CheckMetric>,
+    /// How long a pair takes.
+    pair_time: Duration,
+    middle_per_s: Option<f64>,
+}
+
+/// Makes an unscored round of each side.
+fn practise(
+    sides: &mut Sides,
+    folder: &std::path::Path,
+    limits: &Limits,
+    notes: &mut Vec<String>,
+    interrupt: &Interrupt,
+) -> Result<Practised, CheckError> {
+    let begun = Instant::now();
+    let mut practice = Vec::new();
+    for side in [0, 1] {
+        let result = unscored(sides, side, &sides.plan.cells[side], folder, interrupt, Extras::default())?;
+        let record = record(&sides.plan.cells[side], &result, limits);
+        if result.calls == 0 {
+            let reasons = record.verdict.reasons.iter().map(|reason| reason.detail.as_str());
+            return Err(CheckError::Practice {
+                side: super::sides::NAMES[side],
+                backend: sides.plan.cells[side].backend.name.clone(),
+                reason: format!("no call was answered: {}", reasons.collect::<Vec<_>>().join("; ")),
+            });
+        }
+        practice.push((record, result));
+    }
+    let pair_time = begun.elapsed();
+    let lengthened = lengthen(sides, &practice);
+    let metrics = available(sides, &practice, lengthened, notes)?;
+    Ok(Practised { metrics, pair_time: pair_time + 2 * lengthened, middle_per_s: None })
 }
 
 fn pairs_in(budget: Duration, spent: Duration, pair: Duration) -> usize {

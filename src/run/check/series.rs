@@ -5,13 +5,17 @@ use std::time::{Duration, Instant};
 use super::CheckProgress;
 use super::error::CheckError;
 use super::prepare::{Prepared, record};
+use super::searches::{Ended, Searches, confirmed, take_turns, told};
 use super::sides::{NAMES, Sides};
-use crate::analysis::compare::{Gate, Look, PairFigures, change, fewest_pairs, figure, judge, label};
+use crate::analysis::compare::{
+    Gate, Look, PairFigures, capacities, change, fewest_pairs, figure, judge, label,
+};
 use crate::result::{
     CellKey, CheckStatus, ErrorsCheck, MetricCheck, PairRecord, Reason, ReasonKind, RoundRecord, RunResult,
     Status, Store,
 };
 use crate::rpc::random::Random;
+use crate::run::plan::Cell;
 use crate::run::round::run_round;
 use crate::run::session::{Tried, judged};
 use crate::run::{Interrupt, RoundError, RunError};
@@ -53,6 +57,8 @@ pub(super) struct Series<'a> {
     pairs: Vec<PairRecord>,
     counted: Vec<PairFigures>,
     errors: ErrorsCheck,
+    /// Where capacities are compared.
+    searches: Option<Searches>,
 }
 
 impl<'a> Series<'a> {
@@ -67,6 +73,11 @@ impl<'a> Series<'a> {
             pairs: Vec::new(),
             counted: Vec::new(),
             errors: ErrorsCheck::default(),
+            searches: sides
+                .capacity
+                .as_ref()
+                .zip(prepared.middle_per_s)
+                .map(|(capacity, middle_per_s)| Searches::new(capacity.clone(), middle_per_s, order_seed)),
         }
     }
 
@@ -86,6 +97,11 @@ impl<'a> Series<'a> {
         self.counted.len()
     }
 
+    /// What the pairs are pairs of.
+    pub(super) fn pairs_of(&self) -> &'static str {
+        if self.searches.is_some() { "searches" } else { "rounds" }
+    }
+
     /// The metrics at a look, and whether all is settled.
     pub(super) fn judged_at(&self, look: Look) -> (Vec<MetricCheck>, bool) {
         let load = &self.sides.plan.scenario.load;
@@ -98,6 +114,7 @@ impl<'a> Series<'a> {
             gates: &self.sides.plan.scenario.gates.check,
             model,
             last: self.prepared.last(),
+            step: self.sides.capacity.as_ref().map_or(0.0, |capacity| capacity.precision),
         };
         judge(&gate, &self.counted, look)
     }
@@ -125,7 +142,7 @@ impl<'a> Series<'a> {
                 return Ok(End::Interrupted(last));
             }
             progress.begins(self.counted.len() + 1, last.pairs, &undecided);
-            match self.pair(interrupt)? {
+            match self.pair(progress, interrupt)? {
                 Some(Stop::Interrupted) => return Ok(End::Interrupted(last)),
                 Some(Stop::Invalid(why)) => return Ok(End::Invalid(last, why)),
                 Some(Stop::Errors) => return Ok(End::Decided(last)),
@@ -151,21 +168,95 @@ impl<'a> Series<'a> {
                 let enough =
                     self.counted.len() >= fewest_pairs(self.prepared.metrics.len(), last.level.min(alpha));
                 let why = format!(
-                    "only {} of {} pairs of rounds were made in one and a half times the budget: lengthen it (--budget), \
+                    "only {} of {} pairs of {} were made in one and a half times the budget: lengthen it (--budget), \
                      or quiet the machine (wirebench doctor)",
                     self.counted.len(),
-                    last.pairs
+                    last.pairs,
+                    self.pairs_of()
                 );
                 return Ok(if enough { End::Decided(last) } else { End::Invalid(last, why) });
             }
         }
     }
 
-    /// Makes a pair.
-    fn pair(&mut self, interrupt: &Interrupt) -> Result<Option<Stop>, CheckError> {
+    /// Makes a pair, in an order decided by the coin.
+    fn pair(
+        &mut self,
+        progress: &mut dyn CheckProgress,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Stop>, CheckError> {
         let candidate_first = self.coin.below(2) == 1;
+        match self.searches.take() {
+            None => self.pair_of_rounds(candidate_first, interrupt),
+            Some(mut searches) => {
+                let stop = self.pair_of_searches(&mut searches, candidate_first, progress, interrupt);
+                self.searches = Some(searches);
+                stop
+            }
+        }
+    }
+
+    /// Makes a search for each side, their rounds in turn. A search that breaks off is kept, too.
+    fn pair_of_searches(
+        &mut self,
+        searches: &mut Searches,
+        candidate_first: bool,
+        progress: &mut dyn CheckProgress,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Stop>, CheckError> {
+        let (sides, limits) = (self.sides, &self.prepared.limits);
+        let number = self.pairs.len() + 1;
+        let mut seekers = searches.pair(sides, number);
+        let mut make = |side: usize, cell: &Cell, round: u64| {
+            progress.tries(&told(side, cell));
+            self.make(cell, round, interrupt)
+        };
+        let first = usize::from(candidate_first);
+        let ended = take_turns(&mut seekers, first, &searches.capacity, limits, &mut make)?;
+        let found = searches.keep(&seekers, limits);
+        let mut pair = PairRecord {
+            candidate_first,
+            base: confirmed(&found[0]),
+            candidate: confirmed(&found[1]),
+            searches: Vec::new(),
+            dropped: None,
+        };
+        let stop = match ended {
+            Ended::Interrupted => return Ok(Some(Stop::Interrupted)),
+            Ended::Broken { side, reason, wrong_answers } => {
+                let why = format!("{}: {reason}", NAMES[side]);
+                pair.dropped = Some(why.clone());
+                wrong_answers.then_some(Stop::Invalid(why))
+            }
+            Ended::Both => {
+                match capacities([&found[0], &found[1]]) {
+                    Ok(both) => self.counted.push(PairFigures::of_capacities(both)),
+                    Err((side, why)) => pair.dropped = Some(format!("{}: {why}", NAMES[side])),
+                }
+                None
+            }
+        };
+        for (side, seeker) in seekers.iter().enumerate() {
+            // Beyond its capacity a server may fail calls; what counts is what it kept.
+            let best = seeker.at_its_best(limits).filter(|_| found[side].rate_per_s.is_some());
+            for record in best.iter().flat_map(|best| &best.rounds) {
+                self.count_errors(side, record);
+            }
+        }
+        pair.searches = found.into();
+        self.pairs.push(pair);
+        Ok(stop)
+    }
+
+    /// Makes a round of each side.
+    fn pair_of_rounds(
+        &mut self,
+        candidate_first: bool,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Stop>, CheckError> {
         let order = if candidate_first { [1, 0] } else { [0, 1] };
-        let mut pair = PairRecord { candidate_first, base: None, candidate: None, dropped: None };
+        let mut pair =
+            PairRecord { candidate_first, base: None, candidate: None, searches: Vec::new(), dropped: None };
         let mut records: [Option<RoundRecord>; 2] = [None, None];
         for side in order {
             let Some((number, outcome)) = self.round(side, interrupt)? else {
@@ -195,7 +286,11 @@ impl<'a> Series<'a> {
             }
         }
         if let ([Some(base), Some(candidate)], None) = (records, &pair.dropped) {
-            self.counted.push(PairFigures { base: base.figures, candidate: candidate.figures });
+            self.counted.push(PairFigures {
+                base: base.figures,
+                candidate: candidate.figures,
+                capacities_per_s: None,
+            });
         }
         self.pairs.push(pair);
         Ok(self.errors.is_regression().then_some(Stop::Errors))
@@ -204,6 +299,19 @@ impl<'a> Series<'a> {
     /// Makes a round and keeps it; `None` where the user ended it.
     fn round(&mut self, side: usize, interrupt: &Interrupt) -> Result<Option<Made>, CheckError> {
         let cell = &self.sides.plan.cells[side];
+        let number = self.tried[side].len() as u64 + 1;
+        let Some(tried) = self.make(cell, number, interrupt)? else { return Ok(None) };
+        let judged = match &tried.outcome {
+            Ok(result) => Ok(record(cell, result, &self.prepared.limits)),
+            Err(reason) => Err(reason.detail.clone()),
+        };
+        let order = tried.order;
+        self.tried[side].push(tried);
+        Ok(Some((order, judged)))
+    }
+
+    /// Makes a round of a cell, its so manieth, and puts it on disk; `None` where the user ended it.
+    fn make(&mut self, cell: &Cell, number: u64, interrupt: &Interrupt) -> Result<Option<Tried>, CheckError> {
         let order = self.made;
         let (implementation, outcome) =
             match run_round(cell, &self.sides.plan.service, &self.prepared.folder, interrupt) {
@@ -212,19 +320,17 @@ impl<'a> Series<'a> {
                 Err(error) => (None, Err(Reason { kind: ReasonKind::Failed, detail: error.to_string() })),
             };
         self.made += 1;
-        let (histograms, judged) = match &outcome {
+        let histograms = match &outcome {
             Ok(result) => {
-                let key = CellKey { backend: cell.backend.name.clone(), point: String::new() };
-                let number = self.tried[side].len() as u64 + 1;
+                let key = CellKey { backend: cell.backend.name.clone(), point: cell.point.label.clone() };
                 let file = self.store.write_round(&key, number, result).map_err(|source| {
                     CheckError::Run(RunError::Lost { dir: self.store.dir().to_owned(), source })
                 })?;
-                (Some(file), Ok(record(cell, result, &self.prepared.limits)))
+                Some(file)
             }
-            Err(reason) => (None, Err(reason.detail.clone())),
+            Err(_) => None,
         };
-        self.tried[side].push(Tried { order, implementation, histograms, outcome });
-        Ok(Some((order, judged)))
+        Ok(Some(Tried { order, implementation, histograms, outcome }))
     }
 
     /// What is wrong with a round, if anything. That its halves differ (`unstable`) is nothing: what
@@ -257,22 +363,22 @@ impl<'a> Series<'a> {
         }
         let last = dropped.last()?;
         Some(format!(
-            "{} of {} pairs of rounds do not count; the last one: {last}",
+            "{} of {} pairs of {} do not count; the last one: {last}",
             dropped.len(),
-            self.pairs.len()
+            self.pairs.len(),
+            self.pairs_of()
         ))
     }
 
     /// Puts the rounds into the result of the run.
     pub(super) fn fill(&self, run: &mut RunResult) {
-        run.cells = self
-            .sides
-            .plan
-            .cells
-            .iter()
-            .zip(&self.tried)
-            .map(|(cell, tried)| judged(cell, tried, &self.prepared.limits))
-            .collect();
+        match &self.searches {
+            Some(searches) => searches.fill(run),
+            None => {
+                let tried = self.sides.plan.cells.iter().zip(&self.tried);
+                run.cells = tried.map(|(cell, tried)| judged(cell, tried, &self.prepared.limits)).collect();
+            }
+        }
         let valid = run.cells.iter().all(|cell| cell.verdict.is_valid());
         run.verdict = if valid { Status::Valid } else { Status::Invalid };
     }

@@ -3,10 +3,11 @@
 use super::CheckOptions;
 use super::error::CheckError;
 use super::words::words;
+use crate::analysis::compare::search_precision;
 use crate::result::{CheckSide, RunResult};
 use crate::run::{Choices, Plan};
 use crate::scenario::{
-    Amount, Backend, CheckMetric, Hosting, Listen, Placement, Scenario, Sweep, default_metrics,
+    Amount, Backend, Capacity, CheckMetric, Hosting, Listen, Placement, Scenario, Sweep, default_metrics,
     default_round_ns,
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Sides {
     pub(super) plan: Plan,
     /// What is gated.
     pub(super) metrics: Vec<CheckMetric>,
+    /// What is searched, where capacities are compared.
+    pub(super) capacity: Option<Capacity>,
     /// Whether the scenario names the metrics: then none may be missing.
     pub(super) metrics_are_given: bool,
     backends: [String; 2],
@@ -78,7 +81,6 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
     }
     scenario.backends = both;
     choose_point(&mut scenario, options.point.as_deref())?;
-    scenario.load.placement = scenario.load.placement.or(Some(Placement::Shared));
     scenario.gates.slo.clear();
     // The more pairs, the better the spread is known.
     scenario.gates.check.early_stop &= !options.calibrate;
@@ -88,8 +90,16 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
     } else {
         default_metrics(&scenario.load)
     };
-    let round_ns =
-        scenario.gates.check.round_ns.unwrap_or_else(|| default_round_ns(&scenario.load, &metrics));
+    let capacity = searched(&scenario, &metrics)?;
+    if capacity.is_none() {
+        // A server at its limit would take the core of the client that loads it: a search is run as
+        // `run` does it.
+        scenario.load.placement = scenario.load.placement.or(Some(Placement::Shared));
+    }
+    let round_ns = scenario.gates.check.round_ns.unwrap_or_else(|| match &capacity {
+        Some(capacity) => capacity.check_round_ns(),
+        None => default_round_ns(&scenario.load, &metrics),
+    });
     scenario.load.length = Amount::DurationNs(round_ns);
     if let Amount::DurationNs(ns) = scenario.load.warmup {
         scenario.load.warmup = Amount::DurationNs(ns.min(LONGEST_WARMUP_NS));
@@ -98,7 +108,26 @@ pub(super) fn plan_sides(mut scenario: Scenario, options: &CheckOptions) -> Resu
     // Stamps inside the processes cost a little, and nothing is decided by them.
     scenario.load.stage_samples = 0;
     let plan = Plan::new(scenario, &Choices::default())?;
-    Ok(Sides { plan, metrics, metrics_are_given, backends, commands })
+    Ok(Sides { plan, metrics, capacity, metrics_are_given, backends, commands })
+}
+
+/// What is searched, as finely as the margins need it; `None` where no capacity is gated.
+fn searched(scenario: &Scenario, metrics: &[CheckMetric]) -> Result<Option<Capacity>, CheckError> {
+    if !metrics.contains(&CheckMetric::Capacity) {
+        return Ok(None);
+    }
+    let failed = |reason: String| CheckError::Metric { metric: CheckMetric::Capacity.to_string(), reason };
+    // A scenario file is refused at the place; one that a program puts together comes here.
+    let Some(capacity) = &scenario.capacity else {
+        return Err(failed("the scenario searches none: add [capacity] with slo = \"p99 <= 5ms\"".into()));
+    };
+    if metrics.len() > 1 {
+        return Err(failed("it is gated alone, because its rounds are those of searches".into()));
+    }
+    let gates = &scenario.gates.check;
+    let precision = search_precision(capacity.precision, gates.noise_margin, gates.limit)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Some(Capacity { precision, ..capacity.clone() }))
 }
 
 fn find(scenario: &Scenario, flag: &'static str, name: &str) -> Result<Backend, CheckError> {

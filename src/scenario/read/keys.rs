@@ -311,7 +311,7 @@ static GATES: Keys = table(
         optional(
             "metrics",
             Kind::List { of: &Kind::Text { most: 40 }, least: 1, most: 8 },
-            "What a check gates: rate, cpu, and p50 to p99 of response or service. Default: as the load needs.",
+            "What a check gates: rate, cpu, and p50 to p99 of response or service; or capacity, alone, with [capacity]. Default: as the load needs.",
         ),
         optional(
             "noise_margin",
@@ -328,17 +328,17 @@ static GATES: Keys = table(
         optional(
             "rounds",
             Kind::Integer { min: 1, max: 500 },
-            "Check: pairs of rounds. Default: as many as the budget allows.",
+            "Check: pairs of rounds, or of searches. Default: as many as the budget allows.",
         ),
         optional(
             "budget",
             Kind::Duration { min_ns: 1_000_000_000 },
-            "Check: how long it may measure. Default 60s.",
+            "Check: how long it may measure. Default 60s; 10m for the capacity.",
         ),
         optional(
             "round",
             Kind::Duration { min_ns: 50_000_000 },
-            "Check: how long a round measures. Default 500ms, or what the metrics need.",
+            "Check: how long a round measures. Default 500ms, or what the metrics need; a search lengthens it for its quantile.",
         ),
         optional("early_stop", Kind::Bool, "Check: whether it may end at an early look. Default true."),
         optional(

@@ -157,6 +157,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
         load::read_load(root.get("load"), sweep_section.as_ref(), &mix, root.get("capacity").is_some())?;
     let sweep = load::read_sweep(sweep_section.as_ref(), &load, &methods)?;
     let capacity = capacity::read_capacity(root.get("capacity"), &load, sweep_section.as_ref())?;
+    let gates = gates::read_gates(root.get("gates"), capacity.is_some())?;
     let scenario = Scenario {
         name: name.to_owned(),
         file_stem: super::names::file_stem(name),
@@ -168,7 +169,7 @@ fn read(folder: &Path, file: &str, text: &str, catalogue: &dyn Catalogue) -> Rea
         load,
         sweep,
         capacity,
-        gates: gates::read_gates(root.get("gates"))?,
+        gates,
         backends: backends::read_backends(root.need("backends")?, catalogue)?,
         text: text.to_owned(),
         file: file.to_owned(),

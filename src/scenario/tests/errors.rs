@@ -310,6 +310,7 @@ fn gates() {
             ("metrics = [\"p98\"]", "3:12", "allowed: rate, cpu, and p50"),
             ("metrics = [\"cpu\", \"p999\"]", "3:19", "never gated"),
             ("metrics = [\"p50\", \"response p50\"]", "3:19", "in the list twice"),
+            ("metrics = [\"capacity\"]", "3:12", "add [capacity] with slo = \"p99 <= 5ms\""),
             ("limit = 0.1", "3:1", "expected a text"),
             ("limit = \"0.1\"", "3:1", "as \"10%\""),
             ("limit = \"101%\"", "3:1", "at most 100"),
@@ -324,6 +325,15 @@ fn gates() {
         ],
         "name = \"x\"\n[gates]\n",
         REST,
+    );
+    let searched = format!("[load]\nopen = {{ rate_per_s = 5 }}\n[capacity]\nslo = \"p99 <= 5ms\"\n{REST}");
+    check(
+        &[
+            ("metrics = [\"capacity\", \"cpu\"]", "3:12", "capacity is gated alone"),
+            ("metrics = [\"rate\", \"capacity\"]", "3:20", "the others in a second scenario"),
+        ],
+        "name = \"x\"\n[gates]\n",
+        &searched,
     );
 }
 

@@ -31,6 +31,13 @@ fn check(sandbox: &Sandbox, arguments: &[&str]) -> Ended {
     finish(command)
 }
 
+/// Checks one server against another of the same back end: `binary` of `fast.toml`, with these commands.
+fn check_builds(sandbox: &Sandbox, [base, candidate]: [&str; 2], more: &[&str]) -> Ended {
+    let sides = ["fast.toml", "--base", "binary", "--candidate", "binary", "--out", "out"];
+    let commands = ["--base-command", base, "--candidate-command", candidate];
+    check(sandbox, &[&sides[..], &commands, more].concat())
+}
+
 fn result(sandbox: &Sandbox, out: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(sandbox.path(out).join("check.json")).unwrap()).unwrap()
 }
@@ -64,27 +71,7 @@ fn a_server_with_more_work_per_call_is_a_regression() {
     let slow = "service_time = { fixed = \"2ms\", how = \"busy\" }";
     sandbox.write("slow.toml", scenario(slow, closed, ""));
     let (fast, slow) = (served("fast.toml"), served("slow.toml"));
-    let ended = check(
-        &sandbox,
-        &[
-            "fast.toml",
-            "--base",
-            "binary",
-            "--candidate",
-            "binary",
-            "--base-command",
-            &fast,
-            "--candidate-command",
-            &slow,
-            "--rounds",
-            "6",
-            "--round",
-            "500ms",
-            "--out",
-            "out",
-        ],
-    )
-    .expect_code(1);
+    let ended = check_builds(&sandbox, [&fast, &slow], &["--rounds", "6", "--round", "500ms"]).expect_code(1);
     assert!(ended.stdout.contains("slower: service p50 +"), "{ended:?}");
     let check = result(&sandbox, "out");
     assert_eq!(check["status"], "regressed");
@@ -148,24 +135,7 @@ fn a_slow_tail_is_found_in_the_tail_alone() {
     let slow = "service_time = { bimodal = { fast = \"0ms\", slow = \"80ms\", slow_share = 0.03 } }";
     sandbox.write("slow.toml", scenario(slow, load, gates));
     let (fast, slow) = (served("fast.toml"), served("slow.toml"));
-    let ended = check(
-        &sandbox,
-        &[
-            "fast.toml",
-            "--base",
-            "binary",
-            "--candidate",
-            "binary",
-            "--base-command",
-            &fast,
-            "--candidate-command",
-            &slow,
-            "--rounds",
-            "6",
-            "--out",
-            "out",
-        ],
-    );
+    let ended = check_builds(&sandbox, [&fast, &slow], &["--rounds", "6"]);
     let check = result(&sandbox, "out");
     // A machine that is too busy for an open loop may drop too many pairs; then nothing is said.
     if check["status"] == "invalid" {
@@ -175,6 +145,45 @@ fn a_slow_tail_is_found_in_the_tail_alone() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(verdict(&check, "response p99"), "\"regressed\"");
     assert_ne!(verdict(&check, "response p50"), "\"regressed\"");
+}
+
+#[test]
+fn a_candidate_that_cannot_keep_up_where_the_base_can_is_slower() {
+    let sandbox = Sandbox::new();
+    let (load, gates) = ("open = { rate_per_s = 100 }", "metrics = [\"response p50\"]");
+    sandbox.write("fast.toml", scenario("", load, gates));
+    let serial = "service_time = { fixed = \"20ms\", how = \"serial\" }";
+    sandbox.write("slow.toml", scenario(serial, load, gates));
+    let (fast, slow) = (served("fast.toml"), served("slow.toml"));
+    let ended = check_builds(&sandbox, [&fast, &slow], &["--rounds", "5", "--round", "1s"]);
+    let check = result(&sandbox, "out");
+    // A machine that is too busy for an open loop may drop too many pairs; then nothing is said.
+    if check["status"] == "invalid" && ended.stdout.contains("client-") {
+        return;
+    }
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(verdict(&check, "response p50"), "\"regressed\"");
+    assert!(check["metrics"][0]["change"].as_f64().unwrap() >= 8.9, "{check:#}");
+    let notes = check["notes"].to_string();
+    assert!(notes.contains("the candidate alone was overloaded"), "{notes}");
+}
+
+#[test]
+fn a_candidate_that_fails_now_and_then_does_not_pass() {
+    let sandbox = Sandbox::new();
+    let gates = "metrics = [\"cpu\"]\nnoise_margin = \"99%\"\nlimit = \"100%\"";
+    sandbox.write("fast.toml", scenario("", "closed = { concurrency = 1 }", gates));
+    let fast = served("fast.toml");
+    // The fourth start and every fourth after it fail; the first ones are unscored.
+    let starts =
+        "n=$(($(cat starts 2>/dev/null || echo 0) + 1)); echo $n > starts; [ $((n % 4)) != 0 ] || exit 7";
+    let flaky = format!(
+        "sh -c \"{starts}; exec {BINARY} serve fast.toml --protocol binary-tcp --listen {{host}}:{{port}}\""
+    );
+    let ended =
+        check_builds(&sandbox, [&fast, &flaky], &["--rounds", "5", "--round", "100ms"]).expect_code(3);
+    assert!(ended.stdout.contains("candidate's rounds failed and none of the base's"), "{ended:?}");
+    assert_eq!(result(&sandbox, "out")["status"], "invalid");
 }
 
 #[test]

@@ -177,6 +177,15 @@ pub fn default_metrics(load: &Load) -> Vec<CheckMetric> {
     }
 }
 
+/// How long a round would have to be for the p99 that is not gated where a scenario does not say, in
+/// nanoseconds; `None` where it is gated, or has no business there.
+#[must_use]
+pub fn ungated_p99_ns(load: &Load) -> Option<u64> {
+    let p99 = CheckMetric::Time { kind: TimeKind::Response, figure: Figure::P99 };
+    let needed_ns = needed_ns(load, &[p99]);
+    (needed_ns > LONGEST_DEFAULT_ROUND_NS).then(|| needed_ns.ceil() as u64)
+}
+
 fn needed_ns(load: &Load, metrics: &[CheckMetric]) -> f64 {
     let calls = metrics.iter().map(|metric| metric.calls_needed()).fold(1.0, f64::max);
     match load.model {

@@ -38,7 +38,9 @@ use serde::{Deserialize, Serialize};
 
 pub use backend::{Backend, BackendKind, Compression, Hosting, Listen, ProtoFiles, ServerUrl};
 pub use capacity::Capacity;
-pub use check::{BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns};
+pub use check::{
+    BytesGate, CheckGates, CheckMetric, Floors, default_metrics, default_round_ns, ungated_p99_ns,
+};
 pub use duration::{DurationError, format_duration_ns, parse_duration_ns};
 pub use error::{Place, ScenarioError};
 pub use estimate::{about, estimated_ns};

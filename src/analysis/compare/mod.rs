@@ -14,6 +14,7 @@
 mod bytes;
 mod capacity;
 mod decide;
+mod drops;
 mod judge;
 mod looks;
 mod metric;
@@ -25,6 +26,7 @@ mod signed_rank;
 pub use bytes::compare_bytes;
 pub use capacity::{CoarseSearch, capacities, middle_of, search_precision, start_of_pair};
 pub use decide::{Decided, Margins, Measured, Verdict, decide, is_settled};
+pub use drops::{Drops, OVERLOADED_TIMES};
 pub use judge::{Gate, PairFigures, calibrated, judge, status};
 pub use looks::{Look, TooFewPairs, fewest_pairs, plan_looks};
 pub use metric::{figure, label, shown_metrics};

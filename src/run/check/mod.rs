@@ -10,6 +10,7 @@
 
 mod calibration;
 mod error;
+mod looks;
 mod prepare;
 mod searches;
 mod series;
@@ -28,7 +29,7 @@ use super::Interrupt;
 use super::describe::describe;
 use super::session::{blank, disturbed, processor_time_ns};
 use crate::analysis::Outcome;
-use crate::analysis::compare::{calibrated, sentence, status};
+use crate::analysis::compare::{OVERLOADED_TIMES, calibrated, sentence, status};
 use crate::host::{self, disturbance::Snapshot};
 use crate::result::{
     Calibration, CheckResult, CheckSettings, CheckStatus, LookRecord, MetricCheck, SCHEMA_VERSION,
@@ -103,6 +104,8 @@ pub fn check(
         u64::try_from(started.as_nanos() & u128::from(u64::MAX)).unwrap_or(0) ^ u64::from(std::process::id())
     });
     let mut sides = plan_sides(scenario, options)?;
+    // What it says of the machine is read before this process keeps to some of its cores.
+    let mut run = blank(&sides.plan, "check", &options.overrides, started_ms);
     let _ = host::placement::pin_self(&sides.plan.cells[0].cpus.harness);
     let before = (Snapshot::take(), processor_time_ns());
     let prepared = prepare(&mut sides, progress, interrupt)?;
@@ -117,7 +120,6 @@ pub fn check(
     let mut series = Series::new(&sides, &prepared, store, order_seed);
     let end = series.run(begun, progress, interrupt)?;
 
-    let mut run = blank(&sides.plan, "check", &options.overrides, started_ms);
     run.environment.warnings.extend(disturbed(before));
     series.fill(&mut run);
     run.interrupted = interrupt.is_set();
@@ -159,8 +161,16 @@ pub fn check(
         notes,
     };
     result.sentence = sentence(&result);
-    let calibrated = keep_calibration(&mut result, &sides, options)?;
     series.store().write_run(&run)?;
+    series.store().write_check(&result)?;
+    let calibrated = match keep_calibration(&mut result, &sides, options) {
+        Ok(calibrated) => calibrated,
+        Err(error) => {
+            // What was measured counts all the same.
+            result.notes.push(format!("the calibration could not be kept: {error}"));
+            None
+        }
+    };
     series.store().write_check(&result)?;
     Ok(FinishedCheck { result, dir, calibrated })
 }
@@ -173,7 +183,25 @@ fn conclude(
     prepared: &Prepared,
 ) -> (CheckStatus, Vec<String>) {
     match end {
-        End::Decided(_) => (status(metrics, &prepared.bytes, series.errors()), Vec::new()),
+        End::Decided(_) => {
+            let status = status(metrics, &prepared.bytes, series.errors());
+            let mut notes = Vec::new();
+            for (side, pairs) in
+                sides::NAMES.into_iter().zip(series.overloaded()).filter(|(_, pairs)| *pairs > 0)
+            {
+                notes.push(format!(
+                    "in {pairs} pairs the {side} alone was overloaded: its times count as at least \
+                     {OVERLOADED_TIMES} times the other's"
+                ));
+            }
+            match series.drops().against_candidate() {
+                Some(why) if status != CheckStatus::Regressed => {
+                    notes.insert(0, why);
+                    (CheckStatus::Invalid, notes)
+                }
+                _ => (status, notes),
+            }
+        }
         End::Invalid(_, why) => (CheckStatus::Invalid, vec![why.clone()]),
         End::Interrupted(_) => {
             let pairs = series.counted();

@@ -11,12 +11,12 @@ use super::sides::Sides;
 use crate::analysis::compare::{Look, compare_bytes, fewest_pairs, figure, plan_looks};
 use crate::analysis::{Limits, RoundInput, cell_from_rounds};
 use crate::host;
-use crate::result::{BytesCheck, LoadModel, RoundRecord, RoundResult};
+use crate::result::{BytesCheck, LoadModel, ReasonKind, RoundRecord, RoundResult};
 use crate::run::describe::describe;
 use crate::run::plan::Cell;
 use crate::run::round::{Extras, run_round_with};
 use crate::run::{Interrupt, RunError};
-use crate::scenario::{Amount, BytesGate, CheckMetric, format_duration_ns};
+use crate::scenario::{Amount, BytesGate, CheckMetric, format_duration_ns, ungated_p99_ns};
 
 /// More pairs make nothing clearer that matters.
 const MOST_PAIRS: usize = 60;
@@ -71,6 +71,15 @@ pub(super) fn prepare(
     let limits = Limits { errors: gates.errors };
     let begun = Instant::now();
     let mut notes = Vec::new();
+    if !sides.metrics_are_given
+        && let Some(needed_ns) = ungated_p99_ns(&sides.plan.scenario.load)
+    {
+        notes.push(format!(
+            "response p99 is not gated: at this rate it takes rounds of {:.1} s; ask for it under [gates] with \
+             metrics = [\"response p50\", \"response p99\", \"cpu\"], and for a longer --budget",
+            needed_ns as f64 / 1e9
+        ));
+    }
     let practised = match &sides.capacity {
         None => practise(sides, &folder, &limits, &mut notes, interrupt)?,
         Some(capacity) => {
@@ -210,7 +219,11 @@ fn available(
     for metric in &sides.metrics {
         let missing = practice
             .iter()
-            .position(|(record, _)| figure(*metric, &record.figures).is_none())
+            .position(|(record, _)| {
+                // An overloaded round has no tail, however many calls it had.
+                let overloaded = record.verdict.has(ReasonKind::Overloaded);
+                figure(*metric, &record.figures).is_none() && !overloaded
+            })
             // With longer rounds there will be enough calls.
             .filter(|_| *metric == CheckMetric::Cpu || lengthened.is_zero());
         let Some(side) = missing else {

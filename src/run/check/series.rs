@@ -4,15 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::CheckProgress;
 use super::error::CheckError;
+use super::looks::{found, open, overloaded_alone};
 use super::prepare::{Prepared, record};
 use super::searches::{Ended, Searches, confirmed, take_turns, told};
 use super::sides::{NAMES, Sides};
-use crate::analysis::compare::{
-    Gate, Look, PairFigures, capacities, change, fewest_pairs, figure, judge, label,
-};
+use crate::analysis::compare::{Drops, Gate, Look, PairFigures, capacities, fewest_pairs, figure, judge};
 use crate::result::{
-    CellKey, CheckStatus, ErrorsCheck, MetricCheck, PairRecord, Reason, ReasonKind, RoundRecord, RunResult,
-    Status, Store,
+    CellKey, ErrorsCheck, MetricCheck, PairRecord, Reason, ReasonKind, RoundRecord, RunResult, Status, Store,
 };
 use crate::rpc::random::Random;
 use crate::run::plan::Cell;
@@ -56,6 +54,9 @@ pub(super) struct Series<'a> {
     made: u64,
     pairs: Vec<PairRecord>,
     counted: Vec<PairFigures>,
+    drops: Drops,
+    /// Pairs that count although one side, `[base, candidate]`, was overloaded.
+    overloaded: [u64; 2],
     errors: ErrorsCheck,
     /// Where capacities are compared.
     searches: Option<Searches>,
@@ -72,6 +73,8 @@ impl<'a> Series<'a> {
             made: 0,
             pairs: Vec::new(),
             counted: Vec::new(),
+            drops: Drops::default(),
+            overloaded: [0, 0],
             errors: ErrorsCheck::default(),
             searches: sides
                 .capacity
@@ -91,6 +94,14 @@ impl<'a> Series<'a> {
 
     pub(super) fn errors(&self) -> &ErrorsCheck {
         &self.errors
+    }
+
+    pub(super) fn drops(&self) -> Drops {
+        self.drops
+    }
+
+    pub(super) fn overloaded(&self) -> [u64; 2] {
+        self.overloaded
     }
 
     pub(super) fn counted(&self) -> usize {
@@ -268,28 +279,43 @@ impl<'a> Series<'a> {
                 Err(detail) => {
                     // The other round would be dropped with this one.
                     pair.dropped = Some(format!("{}: failed: {detail}", NAMES[side]));
+                    self.drops.any[side] += 1;
+                    self.drops.failed[side] += 1;
                     break;
                 }
             }
         }
+        let overloaded = overloaded_alone(&records);
+        let mut bad = [false, false];
         for (side, record) in records.iter().enumerate() {
             let Some(record) = record else { continue };
             self.count_errors(side, record);
-            if let Some(reason) = self.reason_to_drop(record) {
+            let reason = if overloaded == Some(side) { None } else { self.reason_to_drop(record) };
+            if let Some(reason) = reason {
+                bad[side] = true;
                 let why = format!("{}: {reason}", NAMES[side]);
                 if record.verdict.has(ReasonKind::WrongAnswers) {
                     pair.dropped = Some(why.clone());
                     self.pairs.push(pair);
                     return Ok(Some(Stop::Invalid(why)));
                 }
+                if record.verdict.has(ReasonKind::Failed) {
+                    self.drops.failed[side] += 1;
+                }
                 pair.dropped.get_or_insert(why);
             }
         }
+        if bad[0] != bad[1] {
+            self.drops.any[usize::from(bad[1])] += 1;
+        }
         if let ([Some(base), Some(candidate)], None) = (records, &pair.dropped) {
-            self.counted.push(PairFigures {
-                base: base.figures,
-                candidate: candidate.figures,
-                capacities_per_s: None,
+            let (base, candidate) = (base.figures, candidate.figures);
+            self.counted.push(match overloaded {
+                Some(side) => {
+                    self.overloaded[side] += 1;
+                    PairFigures::with_overload(base, candidate, side)
+                }
+                None => PairFigures { base, candidate, capacities_per_s: None },
             });
         }
         self.pairs.push(pair);
@@ -392,25 +418,4 @@ enum Stop {
     Interrupted,
     Invalid(String),
     Errors,
-}
-
-/// What is still undecided.
-fn open(metrics: &[MetricCheck]) -> String {
-    let open = metrics.iter().filter(|metric| metric.verdict == Some(CheckStatus::Inconclusive));
-    let open: Vec<&str> = open.map(|metric| &*metric.name).collect();
-    if open.is_empty() { "smaller effects".to_owned() } else { open.join(", ") }
-}
-
-/// What a look found, in a line.
-fn found(metrics: &[MetricCheck]) -> String {
-    let told = metrics.iter().filter_map(|metric| {
-        let verdict = metric.verdict?;
-        Some(format!(
-            "{} {} {}",
-            label(&metric.name),
-            metric.change.map_or_else(|| "–".into(), change),
-            verdict.name()
-        ))
-    });
-    told.collect::<Vec<_>>().join(", ")
 }

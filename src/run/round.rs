@@ -22,6 +22,8 @@ const FIRST_CALL_LIMIT: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(50);
 /// The most a round's result may take: an hour of one-second intervals of many methods.
 const RESULT_LIMIT_BYTES: usize = 512 << 20;
+/// A client that has given up knows of its server's death sooner than the parent, who is told by a supervisor.
+const DEATH_NOTICE: Duration = Duration::from_secs(1);
 /// What a client process gets beyond the longest its load can take.
 const CLIENT_GRACE: Duration = Duration::from_secs(30);
 
@@ -101,6 +103,9 @@ pub fn run_round_with(
     let OpenedRound { mut server, spec } = open_round(cell, service, folder, interrupt, &logs)?;
     let probing = RoundSpec { stages: probe.as_ref().map(Probe::orders), ..spec.clone() };
     let mut result = run_client_process(&probing, interrupt, &mut |_| {})?;
+    if let (Some(server), Some(_)) = (&server, &result.gave_up) {
+        let _ = server.child.wait(Instant::now() + DEATH_NOTICE);
+    }
     result.mishap = server.as_mut().and_then(|server| died(server, &cell.backend.name));
     if extras.wire_pass && result.mishap.is_none() {
         result.wire_pass = wire_pass(cell, &spec, interrupt);

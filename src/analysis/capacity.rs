@@ -72,7 +72,7 @@ impl Search {
     }
 
     /// A search that begins at a rate that is near the answer, as an earlier search found it: the first
-    /// step is [`first_stride`], and each later one twice as long, until the search doubles as any.
+    /// step is the first stride, and each later one twice as long, until the search doubles as any.
     #[must_use]
     pub fn near(capacity: &Capacity, start_per_s: f64) -> Self {
         let start_per_s = rounded(start_per_s);

@@ -117,12 +117,14 @@ impl OneCall<'_> {
                 }
             };
             tokio::select! {
+                // The limit first: a peer that sends without end uses up the task's budget, and a timer that
+                // is polled after that is not looked at.
                 biased;
-                outcome = self.connect_and_call(on_item) => outcome,
                 () = limit => {
                     let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                     Err(CallError::Timeout { after_ms })
                 }
+                outcome = self.connect_and_call(on_item) => outcome,
             }
         })
     }

@@ -20,6 +20,8 @@ const COPY_BYTES: usize = 4096;
 
 /// How much room a read is given.
 const READ_BYTES: usize = 64 << 10;
+/// Reads at one poll. More are at the next, so that whoever waits beside gets a turn.
+const READS_PER_POLL: u32 = 32;
 
 pub(super) struct Client {
     stream: Socket,
@@ -141,7 +143,7 @@ impl Client {
 
     fn drive(&mut self, cx: &mut Context<'_>, sink: &mut dyn FnMut(Delivery<'_>)) -> Poll<TransportError> {
         self.write(cx);
-        loop {
+        for _ in 0..READS_PER_POLL {
             let ended = match ready!(self.read(cx)) {
                 Ok(more) => !more,
                 Err(error) => {
@@ -162,6 +164,9 @@ impl Client {
                 });
             }
         }
+        // Time-outs are somebody else's turn, and a server may send faster than it is read.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

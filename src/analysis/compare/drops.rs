@@ -115,7 +115,7 @@ mod tests {
             ..Figures::default()
         };
         let (quick, slow) = (figures(100, Some(200)), figures(5_000, None));
-        let pair = PairFigures::with_overload(quick.clone(), slow.clone(), 1);
+        let pair = PairFigures::with_overload(quick.clone(), slow, 1);
         assert_eq!(
             (pair.candidate.response_ns.p50, pair.candidate.response_ns.p99),
             (Some(5_000), Some(2_000))

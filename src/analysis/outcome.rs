@@ -1,6 +1,6 @@
 //! What a command's exit code says.
 
-use crate::result::{Bound, RunResult, Status};
+use crate::result::{Bound, CellResult, ReasonKind, RunResult};
 
 /// How a command ended, from the one that is said first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +41,21 @@ impl Outcome {
 /// measured; a regression where a gate is missed, or an objective is kept at no rate.
 #[must_use]
 pub fn outcome_of_run(run: &RunResult) -> Outcome {
-    let cells = if run.verdict == Status::Valid && run.cells.iter().all(|cell| cell.verdict.is_valid()) {
-        Outcome::Good
-    } else {
-        Outcome::Invalid
+    // A server that keeps an objective at no rate is shown at the lowest one, where it may not even keep up:
+    // that is what was found, and no reason to doubt it.
+    let is_answer = |cell: &CellResult| {
+        let found =
+            run.capacity.iter().find(|found| found.backend == cell.backend && found.point == cell.point);
+        let of_server = [ReasonKind::Overloaded, ReasonKind::Errors, ReasonKind::TooFewRounds];
+        found.is_some_and(|found| found.bound == Bound::None)
+            && cell.verdict.reasons.iter().all(|reason| of_server.contains(&reason.kind))
     };
+    let cells =
+        if run.cells.is_empty() || !run.cells.iter().all(|cell| cell.verdict.is_valid() || is_answer(cell)) {
+            Outcome::Invalid
+        } else {
+            Outcome::Good
+        };
     let gates = run.gates.iter().map(|gate| match gate.met {
         Some(true) => Outcome::Good,
         Some(false) => Outcome::Regression,

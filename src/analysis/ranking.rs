@@ -34,7 +34,7 @@ pub enum Winner {
 pub struct Ranking {
     /// The load point's short name.
     pub point: String,
-    /// Its load, as the first cell has it.
+    /// Its load, as the first cell has it; without a rate where the cells differ in it.
     pub load: LoadRecord,
     /// Its cells, in the order of the run.
     pub standings: Vec<Standing>,
@@ -64,9 +64,25 @@ pub fn rank(cells: &[CellResult]) -> Vec<Ranking> {
         }
     }
     for ranking in &mut rankings {
+        apart(ranking, cells);
         decide(ranking);
     }
     rankings
+}
+
+/// Cells of which each was loaded at a rate of its own, as a search for capacities leaves them, stand side by
+/// side, and their times do not compare.
+fn apart(ranking: &mut Ranking, cells: &[CellResult]) {
+    let rate = |standing: &Standing| cells.get(standing.cell).and_then(|cell| cell.load.rate_per_s);
+    let first = ranking.load.rate_per_s;
+    if ranking.standings.iter().all(|standing| rate(standing) == first) {
+        return;
+    }
+    ranking.load.rate_per_s = None;
+    for standing in &mut ranking.standings {
+        let reason = "each back end was loaded at a rate of its own, so that their times do not compare";
+        standing.not_ranked.get_or_insert_with(|| reason.to_owned());
+    }
 }
 
 /// The times that a cell is judged by: response in an open loop, service in a closed one.

@@ -8,7 +8,7 @@ use super::quantiles::{self, CONFIDENCE, value_of_rank};
 use super::stability::unstable;
 use super::units::{count, duration_ns};
 use crate::result::hlog::{Interval, Kind, SIGNIFICANT_DIGITS};
-use crate::result::{Figures, LoadModel, LoadRecord, LoadStage, Reason, ReasonKind, RoundResult};
+use crate::result::{Figures, LoadModel, LoadRecord, LoadStage, Placement, Reason, ReasonKind, RoundResult};
 use crate::scenario::ErrorBudget;
 
 /// The generator may lag by this much at p99 before its figures are doubted.
@@ -89,7 +89,8 @@ fn wrong_answers(round: &RoundResult) -> Option<Reason> {
     Some(Reason {
         kind: ReasonKind::WrongAnswers,
         detail: format!(
-            "{} of {} answers were wrong{example}; the server must answer what the scenario says",
+            "{} of {} answers were wrong{example}; the server must answer what the scenario says. One with answers \
+             of its own is checked by their type: expect = \"type\" in its methods",
             count(round.wrong_answers),
             count(round.calls)
         ),
@@ -145,11 +146,16 @@ fn lagging(figures: &Figures, intervals: &[Interval], load: &LoadRecord) -> Opti
     (lag > limit).then(|| Reason {
         kind: ReasonKind::ClientLimited,
         detail: format!(
-            "the load generator released 1 % of the calls more than {} late ({} is allowed): lower \
-             {}, raise client_threads, or give client and server a core each (placement = \"split\")",
+            "the load generator released 1 % of the calls more than {} late ({} is allowed: 200 µs, or a tenth \
+             of the median response time): lower {}, raise client_threads, or {}",
             duration_ns(lag),
             duration_ns(limit),
-            if thinks { "concurrency" } else { "rate_per_s" }
+            if thinks { "concurrency" } else { "rate_per_s" },
+            if load.placement == Placement::Split {
+                "quiet the machine (wirebench doctor)"
+            } else {
+                "give client and server a core each (placement = \"split\")"
+            }
         ),
     })
 }

@@ -1,7 +1,7 @@
 //! Progress on standard error: a bar with the time left on a terminal, a line per mishap elsewhere.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -10,10 +10,15 @@ use crate::run::Progress;
 /// Redraws per second: each is a wake-up beside a measurement.
 const REDRAWS_PER_S: u8 = 4;
 
+/// A long run says that often where it is, where nobody sees a bar.
+const SAY_EVERY: Duration = Duration::from_secs(30);
+
 /// Shows how a run goes on.
 pub(super) struct Bar {
     bar: ProgressBar,
     cell: String,
+    /// When something was last said, where there is no bar to see.
+    said: Instant,
 }
 
 impl Bar {
@@ -28,7 +33,7 @@ impl Bar {
         // Before a round has ended nobody knows how long one takes.
         show(&bar, "{bar:30} round {pos}/{len}  {wide_msg}");
         bar.enable_steady_tick(Duration::from_secs(1));
-        Self { bar, cell: String::new() }
+        Self { bar, cell: String::new(), said: Instant::now() }
     }
 
     /// Takes the bar away.
@@ -50,6 +55,10 @@ impl Progress for Bar {
         cell.clone_into(&mut self.cell);
         self.bar.set_position(number as u64 - 1);
         self.bar.set_message(cell.to_owned());
+        if self.bar.is_hidden() && self.said.elapsed() >= SAY_EVERY {
+            self.said = Instant::now();
+            super::say(format_args!("round {number}: {cell}"));
+        }
     }
 
     fn ended(&mut self, note: Option<&str>) {

@@ -36,6 +36,9 @@ pub(super) struct Card {
     /// By how much.
     pub why: String,
     pub runner_up: String,
+    /// The best of other groups of back ends: of protocols that have peers elsewhere, where the winner's has
+    /// none, and of the servers of each maker.
+    pub among: Vec<String>,
     pub order: Vec<Rank>,
     /// Whether the order is folded at first.
     pub folded: bool,
@@ -160,6 +163,7 @@ fn card(place: &Place<'_>, answers: &PointAnswers, answer: &Answer) -> Card {
         take,
         why,
         runner_up,
+        among: among(run, answer),
         order: order(run, answer),
         folded: false,
         catches: winners.into_iter().take(3).filter_map(|cell| catch(run.cells.get(cell)?)).collect(),
@@ -244,6 +248,43 @@ fn interval_text(goal: Goal, of: &Contender) -> String {
     }
     let (low, high) = (figure(goal, low), figure(goal, high));
     if low == high { String::new() } else { format!("({low} to {high})") }
+}
+
+/// Who is best among those that a team can choose from, where the best of all is not one of them.
+fn among(run: &RunResult, answer: &Answer) -> Vec<String> {
+    let cells = || answer.contenders.iter().filter_map(|one| Some((one, run.cells.get(one.cell)?)));
+    let Some((_, first)) = cells().next() else { return Vec::new() };
+    let told = |(one, cell): (&Contender, &CellResult)| {
+        format!("{} {}", short(cell), figure(answer.goal, one.value))
+    };
+    let mut found = Vec::new();
+    if is_own_protocol(first)
+        && let Some(next) = cells().find(|(_, cell)| !is_own_protocol(cell) && cell.transport != "null")
+    {
+        found.push(format!("Of protocols that are spoken elsewhere: {}.", told(next)));
+    }
+    let maker = |cell: &CellResult| cell.implementation.as_deref().and_then(maker_of).map(str::to_owned);
+    let mut makers: Vec<String> = cells().filter_map(|(_, cell)| maker(cell)).collect();
+    makers.sort();
+    makers.dedup();
+    for name in makers.into_iter().filter(|name| maker(first).as_ref() != Some(name)) {
+        let own: Vec<String> =
+            cells().filter(|(_, cell)| maker(cell).as_ref() == Some(&name)).map(told).take(3).collect();
+        if own.len() > 1 {
+            found.push(format!("Of the servers in {}: {}.", line(&name, 40), own.join(", then ")));
+        }
+    }
+    found
+}
+
+/// Whether no peer but this project's speaks it.
+fn is_own_protocol(cell: &CellResult) -> bool {
+    cell.protocol.as_deref() == Some("binary-tcp")
+}
+
+/// The first word of what a server says it is, as of `CPython SimpleXMLRPCServer 3.11`.
+fn maker_of(implementation: &str) -> Option<&str> {
+    implementation.split_whitespace().next()
 }
 
 fn order(run: &RunResult, answer: &Answer) -> Vec<Rank> {

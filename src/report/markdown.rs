@@ -55,6 +55,7 @@ fn push_answers(text: &mut Limited, input: &Input<'_>) {
     let several = places.len() > 1;
     let mut rows = Vec::new();
     let mut catches: Vec<String> = Vec::new();
+    let mut among: Vec<String> = Vec::new();
     let mut further = 0;
     for panel in &panels {
         for card in panel.cards.iter().filter(|card| card.kind != "nobody") {
@@ -67,6 +68,12 @@ fn push_answers(text: &mut Limited, input: &Input<'_>) {
             let told = [(&card.why, MAX_SENTENCE), (&card.runner_up, MAX_NAME)];
             row.extend(told.map(|(text, most)| markdown(text.trim_end(), most)));
             rows.push(row);
+            for text in &card.among {
+                let told = markdown(&format!("{}: {text}", panel.name), MAX_SENTENCE);
+                if !several && !among.contains(&told) {
+                    among.push(told);
+                }
+            }
             for (name, of) in &card.catches {
                 let told = markdown(&format!("{name}: {}.", of.join("; ")), MAX_SENTENCE);
                 if !catches.contains(&told) {
@@ -88,6 +95,10 @@ fn push_answers(text: &mut Limited, input: &Input<'_>) {
     if further > 0 {
         text.push("\nFurther load points are in the HTML report.\n");
     }
+    for told in among {
+        text.push(&format!("\n- {told}"));
+    }
+    text.push("\n");
     if !catches.is_empty() {
         text.push(&format!("\nThe catch: {}\n", catches.join(" ")));
     }

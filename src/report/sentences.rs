@@ -66,8 +66,8 @@ fn verdict_on(run: &RunResult, ranking: &Ranking) -> String {
             Some(standing) => {
                 format!("{at}{} has a median of {}.", name(standing.cell), p50(standing))
             }
-            None if at.is_empty() => String::from("No back end is ranked; see below why."),
-            None => format!("{at}no back end is ranked; see below why."),
+            None if at.is_empty() => String::from("No back end is ranked; the remarks say why."),
+            None => format!("{at}no back end is ranked; the remarks say why."),
         },
     }
 }
@@ -75,6 +75,9 @@ fn verdict_on(run: &RunResult, ranking: &Ranking) -> String {
 fn only_ranked(ranking: &Ranking) -> Option<&Standing> {
     ranking.standings.iter().find(|standing| standing.ratio_to_best.is_some())
 }
+
+/// Where a search ended at another rate for each.
+const OWN_RATE: &str = "each back end at a rate of its own";
 
 /// A load in words.
 pub(super) fn load_in_words(load: &LoadRecord) -> String {
@@ -94,7 +97,7 @@ pub(super) fn load_in_words(load: &LoadRecord) -> String {
             words.extend(load.think_time.filter(|think| !think.is_zero()).map(think_in_words));
         }
         LoadModel::Open => {
-            let rate = load.rate_per_s.map_or_else(|| NOTHING.to_owned(), rate_per_s);
+            let rate = load.rate_per_s.map_or_else(|| OWN_RATE.to_owned(), rate_per_s);
             let arrivals = arrivals(load.arrivals.unwrap_or(Arrivals::Constant));
             words.push(format!("open loop, {rate}, {arrivals} arrivals"));
         }
@@ -143,10 +146,10 @@ fn arrivals(arrivals: Arrivals) -> &'static str {
 pub(super) fn load_in_short(load: &LoadRecord) -> String {
     match load.model {
         LoadModel::Closed => format!("{} in flight", plural(load.concurrency.unwrap_or(0), "call")),
-        LoadModel::Open => {
-            let rate = load.rate_per_s.map_or_else(|| NOTHING.to_owned(), rate_per_s);
-            format!("{rate} offered")
-        }
+        LoadModel::Open => match load.rate_per_s {
+            Some(rate) => format!("{} offered", rate_per_s(rate)),
+            None => OWN_RATE.to_owned(),
+        },
     }
 }
 

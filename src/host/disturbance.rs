@@ -17,6 +17,8 @@ const OTHER_CORES: f64 = 0.1;
 const TAIL_STEAL_SHARE: f64 = 0.001;
 /// Threads of ours that waited for a core for so much of the time delayed as many calls or more.
 const TAIL_WAIT_SHARE: f64 = 0.01;
+/// So many of a server's calls held too long are as many that a percentile of all may be made of.
+const TAIL_HELD_SHARE: f64 = 0.003;
 /// Runnable processes that had to wait for a core for more than this part of the time.
 const PRESSURE_SHARE: f64 = 0.1;
 
@@ -43,6 +45,9 @@ pub struct Disturbance {
     /// For how much of the time our own threads were ready to run and had no core, added up; `None`
     /// where that was not looked at.
     pub own_wait_share: Option<f64>,
+    /// The part of the calls that our own server, by its own record, held longer than it was told to: its
+    /// core was not there. `None` where that was not looked at.
+    pub held_longer_share: Option<f64>,
 }
 
 /// What we used ourselves between two snapshots.
@@ -92,6 +97,7 @@ impl Snapshot {
                 .zip(later.pressure_ns)
                 .map(|(before, after)| share(after.saturating_sub(before), elapsed_ns)),
             own_wait_share: own.core_wait_ns.map(|ns| share(ns, elapsed_ns)),
+            held_longer_share: None,
         }
     }
 }
@@ -109,6 +115,7 @@ impl Disturbance {
         self.is_notable()
             || self.steal_share > TAIL_STEAL_SHARE
             || self.own_wait_share.is_some_and(|share| share > TAIL_WAIT_SHARE)
+            || self.held_longer_share.is_some_and(|share| share > TAIL_HELD_SHARE)
     }
 
     /// What was seen, in numbers, however little it is.
@@ -120,6 +127,12 @@ impl Disturbance {
         ];
         if let Some(share) = self.own_wait_share {
             seen.push(format!("client and server waited for a core in {:.2} % of the time", share * 100.0));
+        }
+        if let Some(share) = self.held_longer_share {
+            seen.push(format!(
+                "the server, by its own record, held {:.2} % of the calls longer than it was told to",
+                share * 100.0
+            ));
         }
         seen.join(", ")
     }
@@ -161,6 +174,7 @@ mod tests {
             other_cores: 0.5,
             pressure_share: Some(0.5),
             own_wait_share: Some(0.005),
+            held_longer_share: None,
         };
         assert_eq!(seen, expected);
         assert!(seen.is_notable());
@@ -183,7 +197,9 @@ mod tests {
         assert!(!quiet.moves_a_tail());
         let stolen = Disturbance { steal_share: 0.002, ..quiet };
         let waited = Disturbance { own_wait_share: Some(0.02), ..quiet };
-        for seen in [stolen, waited] {
+        let held = Disturbance { held_longer_share: Some(0.005), ..quiet };
+        assert!(held.in_numbers().ends_with("held 0.50 % of the calls longer than it was told to"));
+        for seen in [stolen, waited, held] {
             assert!(seen.moves_a_tail() && !seen.is_notable(), "{seen:?}");
         }
     }

@@ -12,6 +12,8 @@ pub(super) struct Case {
     pub(super) about: &'static str,
     /// `service_time` of its method.
     pub(super) service_time: &'static str,
+    /// The times for which its calls are held, where they are few; a call is held for the longest that fits.
+    pub(super) holds_ns: &'static [u64],
     /// The load, but for connections.
     pub(super) load: &'static str,
     /// How long the load lasts.
@@ -74,6 +76,7 @@ pub(super) enum Omits {
 }
 
 const MS: f64 = 1e6;
+const MS_NS: u64 = 1_000_000;
 const FINE: Tolerance = Tolerance { share: 0.05, floor_ns: 150_000.0 };
 const COARSE: Tolerance = Tolerance { share: 0.05, floor_ns: 2.0 * MS };
 /// So many slots that no call waits for one.
@@ -96,6 +99,7 @@ pub(super) fn cases(thorough: bool) -> Vec<Case> {
         name,
         about,
         service_time: FIXED,
+        holds_ns: &[],
         load,
         seconds,
         slots: PLENTY,
@@ -107,7 +111,11 @@ pub(super) fn cases(thorough: bool) -> Vec<Case> {
         omits: Omits::Nothing,
     };
     let mut cases = vec![
-        Case { quantiles: from_log(&[0.5, 0.99]), ..case("fixed", "every call takes 1 ms; 200/s", fixed) },
+        Case {
+            holds_ns: &[MS_NS],
+            quantiles: from_log(&[0.5, 0.99]),
+            ..case("fixed", "every call takes 1 ms; 200/s", fixed)
+        },
         Case {
             service_time: "{ exponential = \"1ms\", how = \"serial\" }",
             quantiles: [0.5, 0.99, 0.999]
@@ -148,6 +156,7 @@ pub(super) fn cases(thorough: bool) -> Vec<Case> {
         },
         Case {
             service_time: "{ bimodal = { fast = \"1ms\", slow = \"50ms\", slow_share = 0.005 } }",
+            holds_ns: &[MS_NS, 50 * MS_NS],
             quantiles: from_log(&[0.99, 0.999]),
             ..case("slow-calls", "0.5 % of the calls take 50 ms, the others 1 ms; 2,200/s", slow)
         },

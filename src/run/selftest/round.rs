@@ -22,6 +22,8 @@ use crate::scenario::{Amount, Catalogue as _, LoadModel, Scenario};
 
 /// A stopped process is stopped for this long.
 const STOP: Duration = Duration::from_millis(200);
+/// A timer that ends this much later was kept waiting by something else than the kernel's clock.
+const LATE_NS: u64 = 150_000;
 /// After the client was started: its warm-up takes 40 ms, its interval 3 s.
 const STOP_AFTER: Duration = Duration::from_millis(1_300);
 
@@ -87,7 +89,7 @@ pub(super) fn measure(
         let _ = stopper.join();
     }
     let own = own(&round);
-    let disturbance = match (before, Snapshot::take()) {
+    let mut disturbance = match (before, Snapshot::take()) {
         (Some(before), Some(after)) => before.until(&after, own),
         _ => Disturbance::default(),
     };
@@ -96,10 +98,23 @@ pub(super) fn measure(
     }
     let text = std::fs::read_to_string(&log).map_err(|error| SelftestError::Log(error.to_string()))?;
     let log = CallLog::read(&text).map_err(|error| SelftestError::Log(error.to_string()))?;
+    disturbance.held_longer_share = held_longer_share(&log, case.holds_ns);
     let input = RoundInput { order: 0, histograms: None, outcome: Ok(&round) };
     let judged = cell_from_rounds(describe(cell), &[input], &Limits::default());
     let due_ns = due_times(cell, round.begun_ns);
     Ok(Measured { round, cell: judged, log, due_ns, disturbance })
+}
+
+/// The part of the calls that the server held longer than it was told to, by more than a call may differ.
+#[allow(clippy::cast_precision_loss)]
+fn held_longer_share(log: &[LoggedCall], holds_ns: &[u64]) -> Option<f64> {
+    let is_late = |call: &&LoggedCall| {
+        let held_ns = call.answered_ns.saturating_sub(call.begins_ns);
+        let told_ns = holds_ns.iter().filter(|told_ns| **told_ns <= held_ns).max();
+        told_ns.is_some_and(|told_ns| held_ns - told_ns > LATE_NS)
+    };
+    (!holds_ns.is_empty() && !log.is_empty())
+        .then(|| log.iter().filter(is_late).count() as f64 / log.len() as f64)
 }
 
 /// What client and server used together.
@@ -149,5 +164,19 @@ impl From<RoundError> for SelftestError {
             RoundError::Interrupted => SelftestError::Interrupted,
             error => SelftestError::Round(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_were_held_too_long_are_counted_against_what_the_server_was_told() {
+        let held = |ns: u64| LoggedCall { arrived_ns: 5, begins_ns: 10, answered_ns: 10 + ns };
+        let log = [1_050_000, 1_140_000, 1_200_000, 50_100_000].map(held);
+        assert_eq!(held_longer_share(&log, &[1_000_000, 50_000_000]), Some(0.25));
+        assert_eq!(held_longer_share(&log, &[1_000_000]), Some(0.5));
+        assert_eq!((held_longer_share(&log, &[]), held_longer_share(&[], &[1])), (None, None));
     }
 }

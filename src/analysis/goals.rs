@@ -177,9 +177,7 @@ pub fn answers(cells: &[CellResult], capacity: &[CapacityResult]) -> Vec<PointAn
 }
 
 fn answer(goal: Goal, ranking: &Ranking, cells: &[CellResult], capacity: &[CapacityResult]) -> Answer {
-    let searched = |cell: &CellResult| {
-        capacity.iter().find(|found| found.backend == cell.backend && found.point == cell.point)
-    };
+    let searched = |cell: &CellResult| capacity.iter().find(|found| found.is_of(cell));
     let first = ranking.standings.first().and_then(|standing| cells.get(standing.cell));
     let objective =
         first.and_then(searched).filter(|_| goal == Goal::Throughput).map(|of| of.slo.join(" and "));

@@ -44,8 +44,7 @@ pub fn outcome_of_run(run: &RunResult) -> Outcome {
     // A server that keeps an objective at no rate is shown at the lowest one, where it may not even keep up:
     // that is what was found, and no reason to doubt it.
     let is_answer = |cell: &CellResult| {
-        let found =
-            run.capacity.iter().find(|found| found.backend == cell.backend && found.point == cell.point);
+        let found = run.capacity.iter().find(|found| found.is_of(cell));
         let of_server = [ReasonKind::Overloaded, ReasonKind::Errors, ReasonKind::TooFewRounds];
         found.is_some_and(|found| found.bound == Bound::None)
             && cell.verdict.reasons.iter().all(|reason| of_server.contains(&reason.kind))

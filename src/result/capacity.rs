@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cell::CellResult;
+
 /// How much is known of a capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -56,4 +58,12 @@ pub struct CapacityResult {
     pub why: String,
     /// Every round, in the order in which they were made.
     pub probes: Vec<CapacityProbe>,
+}
+
+impl CapacityResult {
+    /// Whether it was searched for this cell's back end, at its load point.
+    #[must_use]
+    pub fn is_of(&self, cell: &CellResult) -> bool {
+        self.backend == cell.backend && self.point == cell.point
+    }
 }

@@ -17,8 +17,9 @@ const OTHER_CORES: f64 = 0.1;
 const TAIL_STEAL_SHARE: f64 = 0.001;
 /// Threads of ours that waited for a core for so much of the time delayed as many calls or more.
 const TAIL_WAIT_SHARE: f64 = 0.01;
-/// So many of a server's calls held too long are as many that a percentile of all may be made of.
-const TAIL_HELD_SHARE: f64 = 0.003;
+/// So many of a server's calls held too long, or so many late wakings on the client's core, are as many that
+/// a percentile of all may be made of.
+const TAIL_LATE_SHARE: f64 = 0.003;
 /// Runnable processes that had to wait for a core for more than this part of the time.
 const PRESSURE_SHARE: f64 = 0.1;
 
@@ -48,6 +49,8 @@ pub struct Disturbance {
     /// The part of the calls that our own server, by its own record, held longer than it was told to: its
     /// core was not there. `None` where that was not looked at.
     pub held_longer_share: Option<f64>,
+    /// The part of the wakings of a witness on the client's core that came late. `None` without a witness.
+    pub woken_late_share: Option<f64>,
 }
 
 /// What we used ourselves between two snapshots.
@@ -98,6 +101,7 @@ impl Snapshot {
                 .map(|(before, after)| share(after.saturating_sub(before), elapsed_ns)),
             own_wait_share: own.core_wait_ns.map(|ns| share(ns, elapsed_ns)),
             held_longer_share: None,
+            woken_late_share: None,
         }
     }
 }
@@ -115,7 +119,10 @@ impl Disturbance {
         self.is_notable()
             || self.steal_share > TAIL_STEAL_SHARE
             || self.own_wait_share.is_some_and(|share| share > TAIL_WAIT_SHARE)
-            || self.held_longer_share.is_some_and(|share| share > TAIL_HELD_SHARE)
+            || [self.held_longer_share, self.woken_late_share]
+                .into_iter()
+                .flatten()
+                .any(|share| share > TAIL_LATE_SHARE)
     }
 
     /// What was seen, in numbers, however little it is.
@@ -131,6 +138,12 @@ impl Disturbance {
         if let Some(share) = self.held_longer_share {
             seen.push(format!(
                 "the server, by its own record, held {:.2} % of the calls longer than it was told to",
+                share * 100.0
+            ));
+        }
+        if let Some(share) = self.woken_late_share {
+            seen.push(format!(
+                "a thread that only sleeps on the client's core was woken late {:.2} % of the times",
                 share * 100.0
             ));
         }
@@ -174,7 +187,7 @@ mod tests {
             other_cores: 0.5,
             pressure_share: Some(0.5),
             own_wait_share: Some(0.005),
-            held_longer_share: None,
+            ..Disturbance::default()
         };
         assert_eq!(seen, expected);
         assert!(seen.is_notable());
@@ -199,7 +212,9 @@ mod tests {
         let waited = Disturbance { own_wait_share: Some(0.02), ..quiet };
         let held = Disturbance { held_longer_share: Some(0.005), ..quiet };
         assert!(held.in_numbers().ends_with("held 0.50 % of the calls longer than it was told to"));
-        for seen in [stolen, waited, held] {
+        let woken = Disturbance { woken_late_share: Some(0.006), ..quiet };
+        assert!(woken.in_numbers().ends_with("client's core was woken late 0.60 % of the times"));
+        for seen in [stolen, waited, held, woken] {
             assert!(seen.moves_a_tail() && !seen.is_notable(), "{seen:?}");
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! [`supervisor`] is the body of the hidden subcommand that stands between us and every command;
 //! [`Child`] is our side of it; [`server`] starts a back end's server and waits for its first
-//! answer; [`placement`], [`resources`], [`disturbance`] and [`environment`](mod@environment) speak with the
+//! answer; [`placement`], [`resources`], [`disturbance`],
+//! [`alarm_clock`] and [`environment`](mod@environment) speak with the
 //! kernel, and [`doctor`] says what they mean for the numbers.
 //!
 //! May import `protocol` (for our own servers), `record` and below. It deliberately does not know
 //! how a call is made (the caller hands in a check for readiness), which rounds there are, or what a
 //! figure means.
 
+pub mod alarm_clock;
 mod child;
 pub mod disturbance;
 pub mod doctor;

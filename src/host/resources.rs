@@ -81,7 +81,7 @@ fn one_process(pid: i32) -> Option<Usage> {
     Some(Usage {
         cpu_ns: own + waited_for,
         rss_peak_bytes: rss_kib * 1024,
-        context_switches: context_switches(&process, stat.nice),
+        context_switches: context_switches(&process, &stat),
     })
 }
 
@@ -101,22 +101,29 @@ fn ticks_ns(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
 }
 
-/// Of a process whose main thread has this nice value.
-fn context_switches(process: &Process, nice: i64) -> Switches {
+/// Of a process whose main thread is this one.
+fn context_switches(process: &Process, main: &Stat) -> Switches {
     let mut switches = Switches::default();
     for task in process.tasks().into_iter().flatten().flatten() {
         if let Ok(status) = task.status() {
             switches.voluntary += status.voluntary_ctxt_switches.unwrap_or(0);
             switches.involuntary += status.nonvoluntary_ctxt_switches.unwrap_or(0);
         }
-        // Threads of lower priority than that (the watch, the writer of intervals) wait by intent.
-        if task.stat().is_ok_and(|stat| stat.nice <= nice) {
+        if task.stat().is_ok_and(|stat| !gives_way(&stat, main)) {
             // The second number of schedstat (proc(5), sched-stats).
             let waited_ns = task.schedstat().ok().map(|schedstat| schedstat.run_delay);
             switches.core_wait_ns = sum(switches.core_wait_ns, waited_ns);
         }
     }
     switches
+}
+
+/// Whether a thread waits by intent: it runs in spare time (the watch, the writer of intervals), or at a
+/// lower priority than the main one.
+fn gives_way(thread: &Stat, main: &Stat) -> bool {
+    /// `SCHED_IDLE` of sched(7).
+    const IDLE: Option<u32> = Some(5);
+    thread.nice > main.nice || thread.policy == IDLE && main.policy != IDLE
 }
 
 /// What was read of two, where something was.
@@ -177,14 +184,30 @@ mod tests {
     #[test]
     fn the_wait_for_a_core_is_that_of_threads_that_matter_and_null_where_none_is_read() {
         let process = Process::myself().unwrap();
-        let nice = process.stat().unwrap().nice;
+        let own = process.stat().unwrap();
         let main = || process.task_from_tid(process.pid()).unwrap().schedstat().unwrap().run_delay;
         let before_ns = main();
-        let switches = context_switches(&process, nice);
+        let switches = context_switches(&process, &own);
         assert!(switches.core_wait_ns.unwrap() >= before_ns, "{switches:?}");
         // To a process of the highest priority all of these threads are of a lower one.
-        assert_eq!(context_switches(&process, -21).core_wait_ns, None);
+        let mut highest = own;
+        highest.nice = -21;
+        assert_eq!(context_switches(&process, &highest).core_wait_ns, None);
         assert_eq!((sum(None, None), sum(Some(2), None), sum(Some(2), Some(3))), (None, Some(2), Some(5)));
+    }
+
+    #[test]
+    fn a_thread_in_spare_time_does_not_count_as_one_that_waits() {
+        let status = crate::record::spare_time::spawn("spare", || {
+            Process::myself().unwrap().task_from_tid(nix::unistd::gettid().as_raw()).unwrap().stat().unwrap()
+        });
+        let spare = status.unwrap().join().unwrap();
+        let main = Process::myself().unwrap().stat().unwrap();
+        assert!(gives_way(&spare, &main) && !gives_way(&main, &main) && !gives_way(&main, &spare));
+        assert!(!gives_way(&spare, &spare), "of a process that is run so, every thread counts");
+        let mut nicer = main.clone();
+        nicer.nice += 1;
+        assert!(gives_way(&nicer, &main));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Looks at a round's processes while it is measured: whether the server stands still, and what both
 //! sides use, piece by piece.
 //!
-//! The looks cost a few microseconds each, twenty times a second, on a thread of the lowest priority.
+//! The looks cost a few microseconds each, twenty times a second, in the [spare time](crate::record::spare_time)
+//! of a core.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,7 +13,7 @@ use super::process_tree::descendants_at_a_glance;
 use super::stops::State;
 use super::usage_course::UsageCourse;
 use crate::clock::now_ns;
-use crate::record::IntervalLength;
+use crate::record::{IntervalLength, spare_time};
 use crate::result::UsagePiece;
 
 /// From one look to the next. Stops that matter last longer; more looks would be seen in a tail of one
@@ -62,11 +63,7 @@ impl Watch {
         let course = UsageCourse::new(std::process::id().cast_signed(), &server, pieces);
         let order = Arc::new(AtomicU8::new(WAIT));
         let told = Arc::clone(&order);
-        let thread = std::thread::Builder::new().name("watch".into()).spawn(move || {
-            // Without the priority the figures are a little noisier, and still right.
-            let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
-            look(states, course, &told)
-        })?;
+        let thread = spare_time::spawn("watch", move || look(states, course, &told))?;
         Ok(Self { order, thread: Some(thread) })
     }
 

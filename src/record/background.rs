@@ -1,7 +1,7 @@
 //! Writes full intervals away from the measuring thread.
 //!
 //! Compressing a second's histograms takes longer than many calls; on the measuring thread that
-//! would be a stall every second. The thread runs at the lowest priority and the recorder never
+//! would be a stall every second. The thread runs in [spare time](super::spare_time) and the recorder never
 //! waits for it.
 
 use std::io;
@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::recorder::Interval;
+use super::spare_time;
 
 /// Takes a full interval.
 pub type IntervalSink = Box<dyn FnMut(&Interval) + Send>;
@@ -31,9 +32,7 @@ impl Background {
         let (full, receiver) = sync_channel::<Interval>(3);
         let (back, spare) = channel();
         let returned = back.clone();
-        let thread = std::thread::Builder::new().name("intervals".into()).spawn(move || {
-            // Without the priority the numbers are a little noisier, and still right.
-            let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+        let thread = spare_time::spawn("intervals", move || {
             for mut interval in receiver {
                 sink(&interval);
                 interval.clear();

@@ -7,6 +7,7 @@
 
 mod background;
 mod recorder;
+pub mod spare_time;
 mod tally;
 
 pub use background::{Background, IntervalSink};

@@ -254,6 +254,11 @@ impl Running<'_> {
         i32::try_from(self.child.id()).unwrap()
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn end(mut self) -> Ended {

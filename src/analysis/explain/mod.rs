@@ -18,7 +18,7 @@ pub use chain::{Cause, Difference, Part};
 pub use facts::{BytesRow, ConnectionFact};
 pub use stages::{StageGroup, StageRow, StagesDifference};
 
-use super::attribution::{Estimate, Metric, NotEstimable, Table, difference_of_load};
+use super::attribution::{Estimate, Metric, NotEstimable, Series, Table, difference_of_load};
 use crate::result::{CellResult, Idle, LoadModel, Placement, RunResult};
 
 /// One of the two back ends.
@@ -193,7 +193,12 @@ pub fn explain(
 }
 
 fn explain_cells(cells: &[CellResult], one: usize, other: usize) -> Option<Explanation> {
-    let time = |cell: usize| Metric::ServiceNs.of(&cells.get(cell)?.figures, &cells.get(cell)?.load);
+    // By what is then taken apart: the mean of the rounds, which the cell's own quantile may contradict.
+    let time = |cell: usize| {
+        let cell = cells.get(cell)?;
+        let of_rounds = Series::of(cell, Metric::ServiceNs).mean(None);
+        of_rounds.or_else(|| Metric::ServiceNs.of(&cell.figures, &cell.load))
+    };
     let swap = time(one).zip(time(other)).is_some_and(|(one, other)| one < other);
     let (slow, fast) = if swap { (other, one) } else { (one, other) };
     let (slower, faster) = (cells.get(slow)?, cells.get(fast)?);

@@ -66,6 +66,17 @@ fn the_parts_are_those_that_were_built_in_and_add_up() {
 }
 
 #[test]
+fn who_is_slower_is_asked_of_what_is_taken_apart() {
+    let mut run = run();
+    let cell = run.cells.iter_mut().find(|cell| cell.backend == "xmlrpc").unwrap();
+    // All calls of the cell together say otherwise than its rounds.
+    cell.figures.service_ns.p50 = Some(1);
+    let found = only(&run, "xmlrpc", "zerorpc");
+    assert_eq!(found.slower.backend, "xmlrpc");
+    assert!(time(&found).difference.value > 0.0, "{found:?}");
+}
+
+#[test]
 fn a_server_that_is_not_ours_differs_by_its_implementation_first() {
     let found = only(&run(), "xmlrpc", "python-zerorpc");
     assert_eq!(found.slower.backend, "python-zerorpc");

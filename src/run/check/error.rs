@@ -72,6 +72,15 @@ pub enum CheckError {
         /// What happened.
         reason: String,
     },
+    /// Unscored searches came to no end.
+    #[error(
+        "after {at_most_s} s the unscored searches had not come to their end: the machine, or a server, does not do \
+         the same twice; raise precision or relax slo under [capacity], shorten --round, or raise --budget"
+    )]
+    PracticeTooLong {
+        /// How long they may take, in seconds.
+        at_most_s: u64,
+    },
     /// A file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,7 +104,9 @@ impl CheckError {
         match self {
             Self::Interrupted => crate::run::INTERRUPTED,
             Self::Run(error) => error.exit_code(),
-            Self::Practice { .. } | Self::Calibration { .. } => Outcome::Invalid.code(),
+            Self::Practice { .. } | Self::PracticeTooLong { .. } | Self::Calibration { .. } => {
+                Outcome::Invalid.code()
+            }
             _ => Outcome::Usage.code(),
         }
     }

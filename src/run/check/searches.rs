@@ -22,6 +22,9 @@ use crate::scenario::{Capacity, LoadModel};
 const PRACTICE_PRECISION: f64 = 0.1;
 /// It is tried so often: a busy moment is no reason to give up.
 const ATTEMPTS: usize = 2;
+/// Unscored searches may take as long as the whole budget, and this long where that is shorter: in a minute
+/// or two most come to their end, and then say how much is needed.
+const PRACTICE_AT_LEAST: Duration = Duration::from_secs(120);
 
 /// How two searches ended.
 pub(super) enum Ended {
@@ -159,7 +162,9 @@ pub(super) fn practise(
 ) -> Result<Practised, CheckError> {
     let coarse = Capacity { precision: capacity.precision.max(PRACTICE_PRECISION), ..capacity.clone() };
     let cell = |side: usize| sides.plan.cells[side].clone();
-    let mut practice = Practice { sides, folder, progress, interrupt };
+    let budget = Duration::from_nanos(sides.plan.scenario.gates.check.budget_ns);
+    let (begun, at_most) = (Instant::now(), budget.max(PRACTICE_AT_LEAST));
+    let mut practice = Practice { sides, folder, progress, interrupt, begun, at_most };
     let mut attempt = 1;
     let middle_per_s = loop {
         let seekers = [0, 1].map(|side| Seeker::new(cell(side), &coarse));
@@ -185,6 +190,8 @@ struct Practice<'a> {
     folder: &'a Path,
     progress: &'a mut dyn CheckProgress,
     interrupt: &'a Interrupt,
+    begun: Instant,
+    at_most: Duration,
 }
 
 impl Practice<'_> {
@@ -196,6 +203,9 @@ impl Practice<'_> {
     ) -> Result<Result<f64, (usize, String)>, CheckError> {
         let limits = Limits { errors: self.sides.plan.scenario.gates.errors };
         let mut make = |side: usize, cell: &Cell, _| {
+            if self.begun.elapsed() >= self.at_most {
+                return Err(CheckError::PracticeTooLong { at_most_s: self.at_most.as_secs() });
+            }
             self.progress.tries(&told(side, cell));
             match run_round(cell, &self.sides.plan.service, self.folder, self.interrupt) {
                 Ok(made) => Ok(Some(Tried {

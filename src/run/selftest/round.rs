@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use super::SelftestError;
 use super::case::{Case, Side};
 use crate::analysis::{Limits, RoundInput, cell_from_rounds};
+use crate::host::alarm_clock::{AlarmClock, Wakings};
 use crate::host::disturbance::{Disturbance, Own, Snapshot};
 use crate::load::Schedule;
 use crate::protocol::{CallLog, LoggedCall};
@@ -77,6 +78,8 @@ pub(super) fn measure(
         server.ok_or_else(|| SelftestError::Scenario(format!("{protocol} has no server to stop")))?;
     spec.break_pacer = break_pacer;
     let before = Snapshot::take();
+    // Without it a case is as good, and says less about what disturbed it.
+    let alarm_clock = AlarmClock::start(&spec.client_cpus, LATE_NS).ok();
     let mut stopper = None;
     let round = run_client_process(&spec, interrupt, &mut |client| {
         stopper = case.stopped.map(|side| {
@@ -88,6 +91,7 @@ pub(super) fn measure(
         // The round is over, so the stop is.
         let _ = stopper.join();
     }
+    let wakings = alarm_clock.map(AlarmClock::end);
     let own = own(&round);
     let mut disturbance = match (before, Snapshot::take()) {
         (Some(before), Some(after)) => before.until(&after, own),
@@ -98,6 +102,7 @@ pub(super) fn measure(
     }
     let text = std::fs::read_to_string(&log).map_err(|error| SelftestError::Log(error.to_string()))?;
     let log = CallLog::read(&text).map_err(|error| SelftestError::Log(error.to_string()))?;
+    disturbance.woken_late_share = wakings.and_then(Wakings::late_share);
     disturbance.held_longer_share = held_longer_share(&log, case.holds_ns);
     let input = RoundInput { order: 0, histograms: None, outcome: Ok(&round) };
     let judged = cell_from_rounds(describe(cell), &[input], &Limits::default());

@@ -167,6 +167,10 @@ fn the_capacity_of_a_server_that_is_known_is_found() {
     let of = cell(&run, "tcp");
     assert_eq!(of["load"]["rate_per_s"].as_f64().unwrap(), rate);
     assert_eq!(of["rounds"].as_array().unwrap().len(), 2, "found, and confirmed");
+    // The bytes were counted once, at whatever rate.
+    for direction in ["request", "response"] {
+        assert!(of["bytes_per_call"][direction]["wire"].as_f64().unwrap() > 10.0, "{of:#}");
+    }
 }
 
 #[test]

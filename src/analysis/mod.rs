@@ -56,3 +56,4 @@ pub use side_by_side::{NotComparable, SideBySide, SideCell, SideRow, Unlike, sid
 pub use stability::{Halves, halves};
 pub use units::{count, duration_ns, duration_us, rate_per_s, three_digits};
 pub use verdict::{Limits, round_reasons};
+pub use wire::add_wire;

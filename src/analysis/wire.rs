@@ -4,7 +4,7 @@ use crate::result::{Figures, MessageBytes, MethodResult, WireCounts, WirePass};
 
 /// Fills in what the passes counted: the first one that counted anything, or else what the last says of
 /// its failure. The methods of a pass need not have had timed calls.
-pub(super) fn add_wire<'a>(figures: &mut Figures, passes: impl Iterator<Item = &'a WirePass>) {
+pub fn add_wire<'a>(figures: &mut Figures, passes: impl Iterator<Item = &'a WirePass>) {
     let mut chosen: Option<&WirePass> = None;
     for pass in passes {
         if chosen.is_none_or(|chosen| !chosen.has_counts()) {

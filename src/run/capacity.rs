@@ -5,8 +5,8 @@ use super::execute::{Progress, RunError};
 use super::plan::Cell;
 use super::round::Extras;
 use super::session::{Made, Session, Tried, judged};
-use crate::analysis::{Limits, Probe, Search, judge_probe, slows_down};
-use crate::result::{Bound, CapacityProbe, CapacityResult, CellResult};
+use crate::analysis::{Limits, Probe, Search, add_wire, judge_probe, slows_down};
+use crate::result::{Bound, CapacityProbe, CapacityResult, CellResult, WirePass};
 use crate::scenario::{Capacity, LoadModel};
 
 /// The search for one back end at one load point.
@@ -16,6 +16,8 @@ pub(super) struct Seeker {
     /// Every round, with the cell at its rate.
     rounds: Vec<(Cell, Tried)>,
     probes: Vec<CapacityProbe>,
+    /// What counted bytes, at whatever rate: they are the same at each.
+    passes: Vec<WirePass>,
     is_skipped: bool,
 }
 
@@ -39,7 +41,7 @@ pub(super) fn search(
             };
             is_over = false;
             number += 1;
-            let extras = Ok(Extras::default());
+            let extras = Ok(Extras::after(seeker.passes.iter()));
             // How many rounds there will be nobody knows: at least one more.
             match session.make(&cell, round, (number, number + 1), extras, progress)? {
                 Made::Interrupted => return Ok(()),
@@ -80,7 +82,7 @@ impl Seeker {
     }
 
     fn of(cell: Cell, search: Search) -> Self {
-        Self { cell, search, rounds: Vec::new(), probes: Vec::new(), is_skipped: false }
+        Self { cell, search, rounds: Vec::new(), probes: Vec::new(), passes: Vec::new(), is_skipped: false }
     }
 
     /// The cell at the rate of the next round, and which round at that rate it is, from 1; `None` where the
@@ -115,6 +117,7 @@ impl Seeker {
             order: made.order,
             histograms: made.histograms.clone(),
         });
+        self.passes.extend(made.outcome.iter().filter_map(|round| round.wire_pass.clone()));
         self.rounds.push((cell, made));
         self.search.take(judgement.probe);
         Some(result)
@@ -152,6 +155,7 @@ impl Seeker {
             .collect();
         let (cell, _) = own.first()?;
         let mut best = judged(cell, own.iter().map(|(_, tried)| tried), limits);
+        add_wire(&mut best.figures, self.passes.iter());
         // Back ends end at different rates, and are compared all the same: the rate is in the load.
         best.point.clone_from(&self.cell.point.label);
         Some(best)

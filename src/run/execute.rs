@@ -8,7 +8,7 @@ use super::round::Extras;
 use super::session::{Made, Session, Tried, judged};
 use crate::analysis::{self, Limits, Outcome};
 use crate::host::HostError;
-use crate::result::{CellResult, Reason, ReasonKind, RunResult, StoreError, WirePass};
+use crate::result::{CellResult, Reason, ReasonKind, RunResult, StoreError};
 
 /// What a caller decides about a run beside its scenario.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +94,8 @@ pub fn execute(
     let mut tried: Vec<Vec<Tried>> = plan.cells.iter().map(|_| Vec::new()).collect();
     for (number, &(index, round)) in plan.order.iter().enumerate() {
         let own = &tried[index];
-        let extras = hopeless(own).map_or_else(|| Ok(extras(own)), Err);
+        let passes = || own.iter().filter_map(|round| round.outcome.as_ref().ok()?.wire_pass.as_ref());
+        let extras = hopeless(own).map_or_else(|| Ok(Extras::after(passes())), Err);
         let place = (number + 1, plan.order.len());
         match session.make(&plan.cells[index], u64::from(round) + 1, place, extras, progress)? {
             Made::Interrupted => break,
@@ -109,16 +110,6 @@ pub fn execute(
     session.look_around();
     assemble(&mut session, &tried, None);
     session.close()
-}
-
-/// How many rounds of a cell may try to count bytes.
-const WIRE_ATTEMPTS: usize = 2;
-
-/// What the next round of a cell is to find out beside its times: bytes are counted once.
-fn extras(tried: &[Tried]) -> Extras {
-    let mut passes = tried.iter().filter_map(|round| round.outcome.as_ref().ok()?.wire_pass.as_ref());
-    let failed = passes.clone().filter(|pass| !pass.has_counts()).count();
-    Extras { wire_pass: failed < WIRE_ATTEMPTS && !passes.any(WirePass::has_counts) }
 }
 
 const NOT_TRIED: &str = "not tried again";

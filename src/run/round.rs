@@ -87,6 +87,18 @@ pub struct Extras {
     pub wire_pass: bool,
 }
 
+/// How many rounds of a cell may try to count bytes.
+const WIRE_ATTEMPTS: usize = 2;
+
+impl Extras {
+    /// Of a cell whose rounds until now made these passes: bytes are counted once.
+    pub fn after<'a>(passes: impl Iterator<Item = &'a WirePass> + Clone) -> Self {
+        let failed = passes.clone().filter(|pass| !pass.has_counts()).count();
+        let is_counted = passes.into_iter().any(WirePass::has_counts);
+        Self { wire_pass: failed < WIRE_ATTEMPTS && !is_counted }
+    }
+}
+
 /// [`run_round`], and more.
 ///
 /// # Errors

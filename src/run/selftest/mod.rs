@@ -29,8 +29,8 @@ use super::{Interrupt, RoundError};
 use crate::host::disturbance::Disturbance;
 use crate::result::{Quantiles, SelftestRecord, rfc3339_ms};
 
-/// So many failures may be repeated, where a disturbance was seen.
-const REPEATS: u32 = 2;
+/// So many failures may be repeated, where a disturbance was seen: as many as fit into [`LIMIT`].
+const REPEATS: u32 = 3;
 /// Beside its load, a case starts and ends two processes.
 const AROUND: Duration = Duration::from_millis(500);
 /// A selftest that is not thorough repeats nothing that would take it beyond this.

@@ -160,6 +160,35 @@ fn a_base_without_a_capacity_is_told_before_the_first_pair() {
         .says(&["the base (binary (base)): no capacity: ", "even at 200/s"]);
 }
 
+#[test]
+fn a_candidate_that_often_does_not_start_does_not_pass() {
+    let sandbox = Sandbox::new().patient(std::time::Duration::from_secs(240));
+    sandbox.write("fast.toml", scenario("1ms", SEARCH, WIDE));
+    // Unscored searches have a dozen rounds or two; after forty starts every eighth one fails.
+    let script = format!(
+        "echo >> starts\nn=$(wc -l < starts)\n[ $n -gt 40 ] && [ $((n % 8)) = 0 ] && exit 9\nexec {}\n",
+        served("fast.toml").replace("{host}:{port}", "$1")
+    );
+    sandbox.write("candidate.sh", script);
+    let arguments = ["--candidate", "binary", "--candidate-command", "sh candidate.sh {host}:{port}"];
+    let ended =
+        check(&sandbox, &[&arguments[..], &["--rounds", "4", "--round", "120ms", "--out", "out"]].concat());
+    let starts = text(&sandbox, "starts").lines().count();
+    if !sandbox.path("out").exists() {
+        eprintln!("the machine was too busy, after {starts} starts: {ended:?}");
+        ended.expect_code(3);
+        return;
+    }
+    let found = json(&sandbox, "out/check.json");
+    let dropped = list(&found["pairs"]).iter().filter_map(|pair| pair["dropped"].as_str());
+    let failed = dropped.filter(|why| why.starts_with("candidate: failed: ")).count();
+    assert!(failed > 0 || starts < 48, "{starts} starts: {found:#}");
+    if failed > 0 {
+        assert_ne!(found["status"], "pass", "{found:#}");
+        assert_ne!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
 /// Starts a long check and waits for its first pair; nothing where not even its unscored searches came to
 /// an end, as happens on a busy machine.
 fn begun_pair(sandbox: &Sandbox) -> Option<Running<'_>> {

@@ -79,6 +79,27 @@ fn calls_go_to_a_new_connection_where_a_server_says_that_it_takes_no_more() {
 }
 
 #[test]
+fn a_goaway_with_many_calls_in_flight_is_one_refusal_and_no_failed_call() {
+    let target = going_away::serve_abruptly(10);
+    let found = round(named("grpc"), &target, "closed = { concurrency = 80 }\ncalls = 400");
+    assert_eq!(found.gave_up, None);
+    let failed = (found.calls, found.failed_calls());
+    assert_eq!(failed, (400, 0), "{:?}", found.error_examples);
+    assert!(found.connections_opened >= Some(40), "{:?}", found.connections_opened);
+}
+
+#[test]
+fn a_warm_up_in_calls_ends_where_a_thread_has_none_in_flight_yet() {
+    let stages = "stages = [{ concurrency = 1, for = \"200ms\" }, { concurrency = 3, for = \"200ms\" }]";
+    for think in ["", "think_time = \"1ms\"\n"] {
+        let load = format!("client_threads = 3\nplacement = \"free\"\n{think}{stages}");
+        let found = round(scripted(|_, _| Fate::Carry), "", &load);
+        assert_eq!((found.gave_up.as_deref(), found.failed_calls()), (None, 0), "{load}");
+        assert!(found.calls > 0, "{load}");
+    }
+}
+
+#[test]
 fn a_server_that_accepts_and_never_answers_is_given_up_and_that_is_said() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap().to_string();
@@ -129,7 +150,7 @@ fn connections_that_never_take_a_call_are_given_up() {
             round(scripted(fate), "", "closed = { concurrency = 2 }\ncalls = 100000\ntimeout = \"1s\"");
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         let why = found.gave_up.as_deref().unwrap();
-        assert!(why.contains("50 calls in a row could not be sent"), "{why}");
+        assert!(why.contains("50 times in a row a connection took no call"), "{why}");
         assert!(found.failed_calls() < 60, "{:?}", found.errors);
     }
 }

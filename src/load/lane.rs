@@ -247,9 +247,12 @@ impl Lane {
         }
     }
 
-    /// A call waits for another connection, since this one takes no more.
+    /// A call waits for another connection, since this one takes no more. That is one refusal, however many
+    /// calls it had.
     fn unsent(&mut self, call: Started, error: &CallError) {
-        self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
+        if self.intake != Intake::Closed {
+            self.phase.results.borrow_mut().give_up(|patience| patience.refused(error));
+        }
         self.intake = Intake::Closed;
         self.waiting.push(Started { id: None, ..call });
     }

@@ -140,12 +140,15 @@ pub fn drive(drive: &Drive, observer: &dyn Observer) -> Result<RoundResult, Driv
     let stages_log = Arc::new(Mutex::new(IntervalLog::default()));
     let switch = |begins: bool| {
         meeting.meet(|| {
-            if begins {
-                observer.begins();
-            } else {
+            if !begins {
                 observer.ends();
+                return now_ns();
             }
-            thread::begin_ns(drive)
+            observer.begins();
+            let begun_ns = thread::begin_ns(drive);
+            IntervalLog::begins(&log, begun_ns);
+            IntervalLog::begins(&stages_log, begun_ns);
+            begun_ns
         })
     };
     let run = |thread: u32| {
@@ -203,12 +206,18 @@ fn all_of(
 /// Interval logs of all threads, written as they come.
 #[derive(Default)]
 struct IntervalLog {
-    /// When the first interval begins; times are relative to it.
-    begun_ns: Option<u64>,
+    /// When the load begins, whenever its first answer comes; times are relative to it.
+    begun_ns: u64,
     writer: Option<hlog::Writer>,
 }
 
 impl IntervalLog {
+    fn begins(log: &Mutex<Self>, at_ns: u64) {
+        if let Ok(mut log) = log.lock() {
+            log.begun_ns = at_ns;
+        }
+    }
+
     /// Takes the intervals of one thread, whose methods (or stages) have these names.
     fn sink(log: &Arc<Mutex<Self>>, names: Vec<String>) -> IntervalSink {
         let log = Arc::clone(log);
@@ -226,7 +235,7 @@ impl IntervalLog {
 
     #[allow(clippy::cast_precision_loss)]
     fn add(&mut self, names: &[String], interval: &Interval) {
-        let begun_ns = *self.begun_ns.get_or_insert(interval.start_ns);
+        let begun_ns = self.begun_ns;
         let writer = self.writer.get_or_insert_with(|| {
             let ago_ms = now_ns().saturating_sub(begun_ns) / 1_000_000;
             hlog::Writer::new(unix_ms().saturating_sub(ago_ms))

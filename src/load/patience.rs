@@ -6,7 +6,7 @@ use crate::scenario::ErrorBudget;
 
 /// A server that refuses this many connections in a row, with none made in between, is gone.
 const MAX_CONNECT_FAILURES: u32 = 50;
-/// So many calls in a row that its connections do not take, with no answer in between, say the same.
+/// So many times in a row that a connection takes no call, with no answer in between, say the same.
 const MAX_REFUSALS: u32 = 50;
 /// Fewer calls without an answer say nothing yet: a server may drop one now and then.
 const MIN_UNANSWERED: u64 = 10;
@@ -57,11 +57,11 @@ impl Patience {
             .then(|| format!("{MAX_CONNECT_FAILURES} connections in a row failed: {error}"))
     }
 
-    /// A connection did not take a call.
+    /// A connection did not take a call; of those that go away together one counts.
     pub(super) fn refused(&mut self, error: &CallError) -> Option<String> {
         self.refusals += 1;
         (self.refusals >= MAX_REFUSALS)
-            .then(|| format!("{MAX_REFUSALS} calls in a row could not be sent: {error}"))
+            .then(|| format!("{MAX_REFUSALS} times in a row a connection took no call: {error}"))
     }
 
     /// Whether connections are refusing calls again and again.
@@ -124,7 +124,7 @@ mod tests {
         }
         let why = patience.refused(&error).unwrap();
         assert!(
-            why.starts_with("50 calls in a row could not be sent: ") && why.ends_with("going away"),
+            why.starts_with("50 times in a row a connection took no call: ") && why.ends_with("going away"),
             "{why}"
         );
         patience.answered();

@@ -71,11 +71,15 @@ impl Share<'_> {
             Amount::Calls(calls) => (calls, u64::MAX),
             Amount::DurationNs(ns) => (u64::MAX, begins_ns.saturating_add(ns)),
         };
-        let (first, step) = (u64::from(self.place.thread), u64::from(self.place.threads));
         // The warm-up is a first stage that lasts; the steps come later.
         let first_stage = load.stages.first().and_then(|stage| stage.level.concurrency());
         let concurrency = first_stage.unwrap_or(concurrency);
         let slots = self.place.share(concurrency);
+        // Who has no call in flight in all of the warm-up has no part in it: its calls are the others'.
+        let threads = self.place.threads;
+        let sharing = if self.is_warmup { threads.min(concurrency.max(1)) } else { threads };
+        let (first, step) = (u64::from(self.place.thread), u64::from(sharing));
+        let end_index = if self.place.thread < sharing { end_index } else { 0 };
         let Some(think) = load.thinks() else {
             return Source::Closed(Closed::new(first, step, end_index, ends_ns, slots));
         };

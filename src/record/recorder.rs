@@ -239,10 +239,11 @@ impl Recorder {
         }
     }
 
-    /// Ends recording at `end_ns`: hands over the last interval and waits until all are written.
+    /// Ends recording at `end_ns`: hands over the last interval, which lasts no longer than it was to, and
+    /// waits until all are written.
     pub fn finish(mut self, end_ns: u64) {
         if !self.current.is_empty {
-            self.current.end_ns = end_ns.max(self.current.start_ns + 1);
+            self.current.end_ns = end_ns.max(self.current.start_ns + 1).min(self.current.end_ns);
             self.background.hand_over(self.current);
         }
         self.background.finish();

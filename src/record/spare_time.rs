@@ -39,7 +39,7 @@ mod tests {
     fn only_the_thread_itself_gives_way() {
         let policy = || thread_priority::thread_schedule_policy().unwrap();
         let before = policy();
-        let inside = spawn("spare", move || policy()).unwrap().join().unwrap();
+        let inside = spawn("spare", policy).unwrap().join().unwrap();
         assert_eq!(inside, ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle));
         assert_eq!(policy(), before);
         assert_ne!(before, inside);

@@ -5,9 +5,13 @@ use super::execute::{Progress, RunError};
 use super::plan::Cell;
 use super::round::Extras;
 use super::session::{Made, Session, Tried, judged};
-use crate::analysis::{Limits, Probe, Search, add_wire, judge_probe, slows_down};
+use crate::analysis::{Judged, Limits, Probe, Search, add_wire, judge_probe, slows_down};
 use crate::result::{Bound, CapacityProbe, CapacityResult, CellResult, WirePass};
 use crate::scenario::{Capacity, LoadModel};
+
+/// So many rounds that cannot be made, and no other: a server that never starts takes its whole time-out
+/// each time.
+const HOPELESS: usize = 2;
 
 /// The search for one back end at one load point.
 pub(super) struct Seeker {
@@ -88,8 +92,15 @@ impl Seeker {
     /// The cell at the rate of the next round, and which round at that rate it is, from 1; `None` where the
     /// search is over.
     pub(super) fn next(&self, capacity: &Capacity) -> Option<(Cell, u64)> {
-        let rate_per_s = self.search.next_per_s()?;
+        let rate_per_s = self.search.next_per_s().filter(|_| self.hopeless().is_none())?;
         Some((at_rate(&self.cell, capacity, rate_per_s), self.rounds_at(rate_per_s) + 1))
+    }
+
+    /// Why there is no use in going on: none of several rounds could be made.
+    fn hopeless(&self) -> Option<&str> {
+        let reason = |(_, tried): &'_ (Cell, Tried)| tried.outcome.is_err();
+        let is_hopeless = self.rounds.len() >= HOPELESS && self.rounds.iter().all(reason);
+        self.probes.first().filter(|_| is_hopeless).map(|probe| probe.why.as_str())
     }
 
     fn rounds_at(&self, rate_per_s: f64) -> u64 {
@@ -107,7 +118,11 @@ impl Seeker {
         let rate_per_s = self.search.next_per_s()?;
         let result = judged(&cell, [&made], limits);
         let slows_down = made.outcome.as_ref().is_ok_and(slows_down);
-        let judgement = judge_probe(&result, &capacity.slo, slows_down);
+        let judgement = match &made.outcome {
+            Ok(_) => judge_probe(&result, &capacity.slo, slows_down),
+            // A server that did not start, or a client that was killed, says nothing of the rate.
+            Err(reason) => Judged { probe: Probe::Unclear, why: format!("failed: {}", reason.detail) },
+        };
         self.probes.push(CapacityProbe {
             rate_per_s,
             achieved_per_s: result.figures.rate_per_s,
@@ -131,7 +146,10 @@ impl Seeker {
             precision: capacity.precision,
             rate_per_s: self.search.found_per_s(),
             bound: self.search.bound(),
-            why: self.search.why(),
+            why: self.hopeless().map_or_else(
+                || self.search.why(),
+                |why| format!("none of {} rounds could be made: {why}", self.rounds.len()),
+            ),
             probes: self.probes.clone(),
         }
     }
@@ -172,4 +190,41 @@ fn assemble(session: &mut Session<'_>, seekers: &[Seeker], capacity: &Capacity, 
     let installed = || seekers.iter().filter(|seeker| !seeker.is_skipped && !seeker.probes.is_empty());
     session.run.capacity = installed().map(|seeker| seeker.outcome(capacity)).collect();
     session.set_cells(installed().filter_map(|seeker| seeker.at_its_best(limits)).collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::{Reason, ReasonKind};
+    use crate::run::Registry;
+    use crate::run::plan::{Choices, Plan};
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn a_round_that_cannot_be_made_says_nothing_of_its_rate() {
+        let text = "name = \"c\"\n[methods.work]\n[load]\nopen = { rate_per_s = 400 }\nduration = \"1s\"\n\
+                    [capacity]\nslo = \"p99 <= 5ms\"\n[backends.tcp]\nprotocol = \"binary-tcp\"\n";
+        let plan = Plan::new(Scenario::parse("c", text, &Registry).unwrap(), &Choices::default()).unwrap();
+        let capacity = plan.scenario.capacity.clone().unwrap();
+        let mut seeker = Seeker::new(plan.cells[0].clone(), &capacity);
+        for order in 0..2 {
+            let (cell, round) = seeker.next(&capacity).unwrap();
+            assert_eq!(
+                (cell.point.label.as_str(), round),
+                ("rate_per_s=400", order + 1),
+                "the same rate again"
+            );
+            let reason = Reason { kind: ReasonKind::Failed, detail: "no port".into() };
+            let tried = Tried { order, implementation: None, histograms: None, outcome: Err(reason) };
+            seeker.take(cell, tried, &capacity, &Limits::default());
+        }
+        assert!(
+            seeker.next(&capacity).is_none(),
+            "a server that never starts is not waited for at every rate"
+        );
+        let found = seeker.outcome(&capacity);
+        assert_eq!((found.bound, found.rate_per_s), (Bound::None, None));
+        assert!(found.probes.iter().all(|probe| !probe.ok && probe.why == "failed: no port"));
+        assert_eq!(found.why, "none of 2 rounds could be made: failed: no port");
+    }
 }

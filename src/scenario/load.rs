@@ -164,22 +164,38 @@ impl Load {
                 ),
             });
         }
+        // Calls and connections are dealt to the threads one by one: the thread with the most calls may have the
+        // fewest connections.
+        let threads = self.client_threads.max(1);
+        let calls = concurrency.div_ceil(threads);
+        let fewest = |connections: u32| (connections / threads).max(1);
         let links = match (self.connections, self.in_flight) {
             (Some(connections), Some(in_flight)) => Links { connections, in_flight },
             (Some(connections), None) => {
-                Links { connections, in_flight: concurrency.div_ceil(connections.max(1)).min(most) }
+                Links { connections, in_flight: calls.div_ceil(fewest(connections)).min(most) }
             }
-            (None, Some(in_flight)) => Links {
-                connections: concurrency.div_ceil(in_flight.max(1)).max(self.client_threads),
-                in_flight,
-            },
-            (None, None) => {
-                let connections = concurrency.div_ceil(most).max(self.client_threads);
-                Links { connections, in_flight: concurrency.div_ceil(connections.max(1)) }
+            (None, in_flight) => {
+                let each = calls.div_ceil(in_flight.unwrap_or(most).max(1));
+                let connections = each.saturating_mul(threads);
+                Links { connections, in_flight: in_flight.unwrap_or_else(|| calls.div_ceil(each)) }
             }
         };
-        if u64::from(links.connections) * u64::from(links.in_flight) >= u64::from(concurrency) {
+        let room = u64::from(fewest(links.connections)) * u64::from(links.in_flight);
+        if room >= u64::from(calls) {
             return Ok(links);
+        }
+        if threads > 1 && u64::from(links.connections) * u64::from(links.in_flight) >= u64::from(concurrency)
+        {
+            return Err(LinkError {
+                key: "connections",
+                message: format!(
+                    "connections = {} with client_threads = {threads}: a thread has {} of them, with room for {room} \
+                     of its {calls} calls in flight; {} are enough",
+                    links.connections,
+                    fewest(links.connections),
+                    calls.div_ceil(links.in_flight.max(1)).saturating_mul(threads),
+                ),
+            });
         }
         let limit = if most == 1 { " (one call in flight per connection here)" } else { "" };
         Err(LinkError {

@@ -1,6 +1,7 @@
 //! A gRPC server that tells every connection to go away while its calls are in flight, as a server does that
 //! is restarted or limits the age of connections.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,16 @@ const BETWEEN_ANSWERS: Duration = Duration::from_millis(2);
 /// A server that takes so many calls of a connection, says GOAWAY, and then answers them one by one. It lets
 /// a client have `streams` calls in flight.
 pub fn serve(calls: usize, streams: u32) -> String {
+    listen(move |stream| connection(stream, calls, streams))
+}
+
+/// A server that takes so many calls of a connection, answers them, and ends it: with a GOAWAY for the calls
+/// that it never looked at, and no wait for anything.
+pub fn serve_abruptly(calls: usize) -> String {
+    listen(move |stream| abrupt_connection(stream, calls))
+}
+
+fn listen<C: Future<Output = ()> + 'static>(serve: impl Fn(TcpStream) -> C + Send + 'static) -> String {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -24,7 +35,7 @@ pub fn serve(calls: usize, streams: u32) -> String {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                tokio::task::spawn_local(connection(stream, calls, streams));
+                tokio::task::spawn_local(serve(stream));
             }
         });
     });
@@ -53,6 +64,30 @@ async fn connection(stream: TcpStream, calls: usize, streams: u32) {
         // What comes after GOAWAY is none of this connection's.
         () = async { while let Some(Ok(_)) = connection.accept().await {} } => {}
     }
+}
+
+async fn abrupt_connection(stream: TcpStream, calls: usize) {
+    let stream = stream.into_std().unwrap();
+    let mut behind = stream.try_clone().unwrap();
+    let mut connection = h2::server::handshake(TcpStream::from_std(stream).unwrap()).await.unwrap();
+    let mut last = 0;
+    for _ in 0..calls {
+        let Some(Ok((_, respond))) = connection.accept().await else { return };
+        last = respond.stream_id().as_u32();
+        answer(respond);
+    }
+    // The answers are on their way; the calls that have come meanwhile are not looked at.
+    let written = tokio::time::sleep(BETWEEN_ANSWERS);
+    tokio::select! {
+        _ = std::future::poll_fn(|cx| connection.poll_closed(cx)) => return,
+        () = written => {}
+    }
+    // RFC 9113, 6.8. The library would name every call that it has read.
+    let mut goaway = vec![0, 0, 8, 7, 0, 0, 0, 0, 0];
+    goaway.extend(last.to_be_bytes());
+    goaway.extend([0; 4]);
+    // The client may have left before.
+    let _ = behind.write_all(&goaway);
 }
 
 fn answer(mut respond: SendResponse<Bytes>) {

@@ -68,15 +68,23 @@ pub fn middle_of([base, candidate]: [f64; 2]) -> f64 {
 pub fn capacities(searches: [&CapacityResult; 2]) -> Result<[f64; 2], (usize, String)> {
     let mut found = [0.0; 2];
     for (side, search) in searches.into_iter().enumerate() {
-        found[side] = match (search.bound, search.rate_per_s) {
-            (Bound::Exact, Some(rate_per_s)) if rate_per_s > 0.0 => rate_per_s,
-            (Bound::AtLeast, Some(rate_per_s)) => {
-                return Err((side, format!("only a lower bound: at least {rate_per_s}/s; {}", search.why)));
-            }
-            _ => return Err((side, format!("no capacity: {}", search.why))),
-        };
+        found[side] = capacity_of(search).map_err(|why| (side, why))?;
     }
     Ok(found)
+}
+
+/// The capacity that a search found, in calls per second.
+///
+/// # Errors
+/// Why there is none to compare, in words.
+pub fn capacity_of(search: &CapacityResult) -> Result<f64, String> {
+    match (search.bound, search.rate_per_s) {
+        (Bound::Exact, Some(rate_per_s)) if rate_per_s > 0.0 => Ok(rate_per_s),
+        (Bound::AtLeast, Some(rate_per_s)) => {
+            Err(format!("only a lower bound: at least {rate_per_s}/s; {}", search.why))
+        }
+        _ => Err(format!("no capacity: {}", search.why)),
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod sentence;
 mod signed_rank;
 
 pub use bytes::compare_bytes;
-pub use capacity::{CoarseSearch, capacities, middle_of, search_precision, start_of_pair};
+pub use capacity::{CoarseSearch, capacities, capacity_of, middle_of, search_precision, start_of_pair};
 pub use decide::{Decided, Margins, Measured, Verdict, decide, is_settled};
 pub use drops::{Drops, OVERLOADED_TIMES};
 pub use judge::{Gate, PairFigures, calibrated, judge, status};

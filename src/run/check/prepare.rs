@@ -269,7 +269,15 @@ fn bytes(
         let result = unscored(sides, side, &cell, folder, interrupt, Extras { wire_pass: true })?;
         passes.extend(result.wire_pass);
     }
+    let is_asked_for = sides.plan.scenario.gates.check.bytes == BytesGate::Gate;
     let [base, candidate] = &passes[..] else {
+        if is_asked_for {
+            return Err(CheckError::Metric {
+                metric: "bytes".to_owned(),
+                reason: "no calls are made to count them: let wire_calls be more than 0, and a transport have a wire"
+                    .to_owned(),
+            });
+        }
         notes.push(
             "encoded bytes are not compared: no calls are made for them (wire_calls, or no network)".into(),
         );
@@ -284,11 +292,12 @@ fn bytes(
     let (compared, left_out) = compare_bytes(base, candidate, gated);
     let why = [base, candidate].into_iter().find_map(|pass| pass.note.as_deref());
     if !left_out.is_empty() {
-        notes.push(format!(
-            "the encoded bytes of {} could not be compared: {}",
-            left_out.join(", "),
-            why.unwrap_or("not all of its first calls were answered")
-        ));
+        let why = why.unwrap_or("not all of its first calls were answered");
+        let told = format!("the encoded bytes of {} could not be compared: {why}", left_out.join(", "));
+        if is_asked_for {
+            return Err(CheckError::Bytes(told));
+        }
+        notes.push(told);
     }
     Ok(compared)
 }

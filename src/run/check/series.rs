@@ -8,7 +8,9 @@ use super::looks::{found, open, overloaded_alone};
 use super::prepare::{Prepared, record};
 use super::searches::{Ended, Searches, confirmed, take_turns, told};
 use super::sides::{NAMES, Sides};
-use crate::analysis::compare::{Drops, Gate, Look, PairFigures, capacities, fewest_pairs, figure, judge};
+use crate::analysis::compare::{
+    Drops, Gate, Look, PairFigures, capacities, capacity_of, fewest_pairs, figure, judge,
+};
 use crate::result::{
     CellKey, ErrorsCheck, MetricCheck, PairRecord, Reason, ReasonKind, RoundRecord, RunResult, Status, Store,
 };
@@ -237,12 +239,20 @@ impl<'a> Series<'a> {
             Ended::Broken { side, reason, wrong_answers } => {
                 let why = format!("{}: {reason}", NAMES[side]);
                 pair.dropped = Some(why.clone());
+                self.drops.any[side] += 1;
+                self.drops.failed[side] += u64::from(!wrong_answers);
                 wrong_answers.then_some(Stop::Invalid(why))
             }
             Ended::Both => {
                 match capacities([&found[0], &found[1]]) {
                     Ok(both) => self.counted.push(PairFigures::of_capacities(both)),
-                    Err((side, why)) => pair.dropped = Some(format!("{}: {why}", NAMES[side])),
+                    Err((side, why)) => {
+                        pair.dropped = Some(format!("{}: {why}", NAMES[side]));
+                        let has_none = [0, 1].map(|side: usize| capacity_of(&found[side]).is_err());
+                        if has_none[0] != has_none[1] {
+                            self.drops.any[side] += 1;
+                        }
+                    }
                 }
                 None
             }
@@ -376,7 +386,10 @@ impl<'a> Series<'a> {
         let failed: u64 = record.figures.errors.values().sum();
         self.errors.failed[side] += failed;
         self.errors.calls[side] += record.figures.calls.unwrap_or(0) + failed;
-        self.errors.rounds_over_budget[side] += u64::from(record.verdict.has(ReasonKind::Errors));
+        // Where the client stood still, what ran into its time-out is not the server's doing.
+        let is_over =
+            record.verdict.has(ReasonKind::Errors) && !record.verdict.has(ReasonKind::ClientStopped);
+        self.errors.rounds_over_budget[side] += u64::from(is_over);
     }
 
     /// Why there is no use in going on; `None` where there is.

@@ -99,6 +99,26 @@ fn stages_of_concurrency_need_as_many_connections_as_the_highest() {
 }
 
 #[test]
+fn every_thread_has_room_for_its_calls() {
+    let links = |text: &str| load(text).links(16).map(|links| (links.connections, links.in_flight));
+    let closed = |concurrency: u32, threads: u32| {
+        format!("closed = {{ concurrency = {concurrency} }}\nclient_threads = {threads}\n")
+    };
+    assert_eq!(links(&(closed(6, 2) + "in_flight = 2")).unwrap(), (4, 2));
+    assert_eq!(links(&(closed(6, 2) + "connections = 3")).unwrap(), (3, 3));
+    assert_eq!(links(&closed(50, 2)).unwrap(), (4, 13));
+    assert_eq!(links(&closed(50, 1)).unwrap(), (4, 13));
+    assert_eq!(links(&closed(7, 1)).unwrap(), (1, 7));
+    let refused = links(&(closed(10, 4) + "connections = 5\nin_flight = 2")).unwrap_err();
+    assert_eq!(refused.key, "connections");
+    assert!(
+        refused.message.contains("room for 2 of its 3 calls in flight; 8 are enough"),
+        "{}",
+        refused.message
+    );
+}
+
+#[test]
 fn stages_that_cannot_be_are_refused() {
     let thousands = format!("stages = [{}]", "{ rate_per_s = 5, for = \"1s\" }, ".repeat(5_000));
     check(

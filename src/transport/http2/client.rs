@@ -244,8 +244,9 @@ impl Client {
             match progress {
                 Progress::Pending => continue,
                 Progress::Ended(status) => sink(Delivery::End { id, status }),
-                // The connection's end is told once, not for every call.
-                Progress::Failed(_) | Progress::Unseen(_) if self.over.is_some() => continue,
+                // The connection's end is told once, not for every call; which calls the server never looked
+                // at is told even then.
+                Progress::Failed(_) if self.over.is_some() => continue,
                 Progress::Unseen(error) => sink(Delivery::Unsent { id, error }),
                 Progress::Failed(error) => {
                     call.request.send_reset(Reason::CANCEL);

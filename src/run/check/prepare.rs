@@ -16,7 +16,7 @@ use crate::run::describe::describe;
 use crate::run::plan::Cell;
 use crate::run::round::{Extras, run_round_with};
 use crate::run::{Interrupt, RunError};
-use crate::scenario::{Amount, BytesGate, CheckMetric, format_duration_ns, ungated_p99_ns};
+use crate::scenario::{Amount, BytesGate, Capacity, CheckMetric, format_duration_ns, ungated_p99_ns};
 
 /// More pairs make nothing clearer that matters.
 const MOST_PAIRS: usize = 60;
@@ -68,7 +68,8 @@ pub(super) fn prepare(
         })?;
     }
     progress.practises();
-    let limits = Limits { errors: gates.errors };
+    let objective_ns = sides.capacity.as_ref().and_then(Capacity::shortest_time_ns);
+    let limits = Limits { errors: gates.errors, objective_ns };
     let begun = Instant::now();
     let mut notes = Vec::new();
     if !sides.metrics_are_given

@@ -201,7 +201,8 @@ impl Practice<'_> {
         mut seekers: [Seeker; 2],
         capacity: &Capacity,
     ) -> Result<Result<f64, (usize, String)>, CheckError> {
-        let limits = Limits { errors: self.sides.plan.scenario.gates.errors };
+        let errors = self.sides.plan.scenario.gates.errors;
+        let limits = Limits { errors, objective_ns: capacity.shortest_time_ns() };
         let mut make = |side: usize, cell: &Cell, _| {
             if self.begun.elapsed() >= self.at_most {
                 return Err(CheckError::PracticeTooLong { at_most_s: self.at_most.as_secs() });

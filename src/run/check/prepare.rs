@@ -76,8 +76,8 @@ pub(super) fn prepare(
         && let Some(needed_ns) = ungated_p99_ns(&sides.plan.scenario.load)
     {
         notes.push(format!(
-            "response p99 is not gated: at this rate it takes rounds of {:.1} s; ask for it under [gates] with \
-             metrics = [\"response p50\", \"response p99\", \"cpu\"], and for a longer --budget",
+            "response p99 is not gated: at this rate it takes rounds of {:.1} s; ask for it by --metric, or under \
+             [gates] with metrics = [\"response p50\", \"response p99\", \"cpu\"], and for a longer --budget",
             needed_ns as f64 / 1e9
         ));
     }
@@ -97,15 +97,15 @@ pub(super) fn prepare(
     let bytes = bytes(sides, &folder, interrupt, &mut notes)?;
     let pairs = match gates.check.rounds {
         Some(rounds) => rounds as usize,
-        None => pairs_in(Duration::from_nanos(gates.check.budget_ns), begun.elapsed(), pair_time),
+        None => {
+            pairs_in(Duration::from_nanos(gates.check.budget_or_default_ns()), begun.elapsed(), pair_time)
+        }
     };
     let looks = plan_looks(pairs, metrics.len(), alpha, gates.check.early_stop).map_err(|problem| {
         let enough = begun.elapsed() + pair_time * (fewest_pairs(metrics.len(), alpha) as u32 + 1);
-        let budget = gates
-            .check
-            .rounds
-            .is_none()
-            .then(|| (format_duration_ns(gates.check.budget_ns), format!("{}s", enough.as_secs() + 1)));
+        let budget = gates.check.rounds.is_none().then(|| {
+            (format_duration_ns(gates.check.budget_or_default_ns()), format!("{}s", enough.as_secs() + 1))
+        });
         CheckError::TooFew { problem, budget }
     })?;
     let round_ns = match sides.plan.cells[0].point.load.length {

@@ -162,7 +162,7 @@ pub(super) fn practise(
 ) -> Result<Practised, CheckError> {
     let coarse = Capacity { precision: capacity.precision.max(PRACTICE_PRECISION), ..capacity.clone() };
     let cell = |side: usize| sides.plan.cells[side].clone();
-    let budget = Duration::from_nanos(sides.plan.scenario.gates.check.budget_ns);
+    let budget = Duration::from_nanos(sides.plan.scenario.gates.check.budget_or_default_ns());
     let (begun, at_most) = (Instant::now(), budget.max(PRACTICE_AT_LEAST));
     let mut practice = Practice { sides, folder, progress, interrupt, begun, at_most };
     let mut attempt = 1;

@@ -99,25 +99,49 @@ fn no_answer_is_exit_code_3_and_wrong_usage_2() {
             let lost = said(folder, args);
             assert_eq!(lost.code, 3, "{args:?}: {}", lost.err);
             assert!(lost.err.contains("cannot connect"), "{}", lost.err);
+            let attempted = format!("cannot call m at {url}: cannot connect");
+            assert!(args[0] != "call" || lost.err.starts_with(&attempted), "{}", lost.err);
         }
     }
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("xmlrpc+http://{}", silent.local_addr().unwrap());
     let late = said(folder, &["call", &url, "m", "--timeout", "200ms"]);
     assert_eq!(late.code, 3);
-    assert!(late.err.starts_with("no answer within 2"), "{}", late.err);
+    let attempted = format!("cannot call m at {url}: no answer within 2");
+    assert!(late.err.starts_with(&attempted), "{}", late.err);
     for (args, words) in [
         (&["call", "http://h:1", "m"][..], "xmlrpc+http"),
         (&["call", "grpc+http://h", "m"], "the port is missing"),
         (&["call", &url, "m", "{}"], "one JSON array"),
         (&["call", &url, "m", "[18446744073709551615]"], "a whole number of 64 bits"),
-        (&["call", &url, "m", "[5000000000]"], "32 bits"),
+        (&["call", &url, "m", "[5000000000]"], "32 bits; --xmlrpc-i8 writes it"),
+        (&["call", &url, "m", "[1,"], "what is no JSON from its column 3 on"),
+        (&["call", &url, "m", "[1]", "--tagged"], "as {\"int\": 5}, found 1"),
         (&["call", "grpc+http://h:1/path", "m"], "has no path"),
     ] {
         let refused = said(folder, args);
         assert_eq!(refused.code, 2, "{args:?}: {}", refused.err);
         assert!(refused.err.contains(words), "{args:?}: {}", refused.err);
+        assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
     }
+}
+
+#[test]
+fn an_error_of_a_call_is_told_once_with_what_was_attempted() {
+    let home = TempDir::new().unwrap();
+    let scenario = "quick";
+    let server = Server::ours(scenario, &["--protocol", "zerorpc"]);
+    let url = format!("zerorpc+tcp://{}", server.address);
+    let call = |args: &[&str]| said(home.path(), &[&["call", &url], args].concat());
+    let nope = call(&["nope"]);
+    assert_eq!((nope.code, &*nope.err), (1, "ERR NameError: method \"nope\" is not supported\n"));
+    let wrong = call(&["add", "[1, \"x\"]", "--scenario", scenario]);
+    let words = "add at URL: b: expected a whole number of 64 bits, found the text \"x\"\n";
+    assert_eq!(wrong.err, format!("wirebench: cannot call {}", words.replace("URL", &url)));
+    let args = "[{\"int\": 1}, {\"text\": \"x\"}]";
+    let wrong = call(&["add", args, "--tagged", "--scenario", scenario]);
+    let words = "add at URL: expected int as b, found text\n";
+    assert_eq!(wrong.err, format!("wirebench: cannot call {}", words.replace("URL", &url)));
 }
 
 #[test]

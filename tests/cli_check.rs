@@ -296,6 +296,35 @@ fn what_cannot_be_checked_is_refused_before_anything_is_measured() {
             &["--limit must be above"],
         ),
         (
+            &["plain.toml", "--base", "binary", "--candidate", "grpc", "--metric", "p98"],
+            &["--metric: p98: unknown metric", "allowed: rate, cpu, and p50"],
+        ),
+        (
+            &["plain.toml", "--base", "binary", "--candidate", "grpc", "--metric", "cpu", "--metric", "cpu"],
+            &["--metric: cpu: the metric is in the list twice"],
+        ),
+        (
+            &["plain.toml", "--base", "binary", "--candidate", "grpc", "--metric", "capacity"],
+            &["--metric: capacity: the scenario does not search a capacity", "add [capacity]"],
+        ),
+        (
+            // The file gates p99 alone, for which five pairs would do.
+            &[
+                "slow.toml",
+                "--base",
+                "binary",
+                "--candidate",
+                "grpc",
+                "--rounds",
+                "5",
+                "--metric",
+                "cpu",
+                "--metric",
+                "p50",
+            ],
+            &["with 2 gated metrics: at least 6 are needed"],
+        ),
+        (
             &["slow.toml", "--base", "binary", "--candidate", "grpc", "--round", "100ms"],
             &["response p99 cannot be gated", "lengthen them with --round"],
         ),
@@ -303,6 +332,16 @@ fn what_cannot_be_checked_is_refused_before_anything_is_measured() {
         check(&sandbox, arguments).expect_code(2).says(words);
     }
     assert!(!sandbox.path("reports").exists());
+}
+
+#[test]
+fn the_help_says_how_many_pairs_are_needed() {
+    let help = Sandbox::new().run(["check", "--help"]).expect_code(0).stdout;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of = |metrics| wirebench::analysis::compare::fewest_pairs(metrics, 0.05);
+    assert_eq!(of(2), of(3));
+    let told = format!("One gated metric takes at least {}, two or three take {}", of(1), of(2));
+    assert!(words.contains(&told) && words.contains("20s is the least that makes sense"), "{words}");
 }
 
 #[test]

@@ -231,6 +231,14 @@ fn what_cannot_be_searched_is_refused_before_anything_is_measured() {
         ("", "", &[][..], &["the scenario does not search a capacity", "add [capacity] with slo"][..]),
         (SEARCH, "", &["--rounds", "4"], &["4 pairs", "at least 5 are needed", "--rounds 5"]),
         (SEARCH, "", &["--limit", "3%"], &["capacity cannot be gated", "0.5 % apart", "raise limit"]),
+        (
+            SEARCH,
+            "",
+            &["--metric", "capacity", "--metric", "cpu"],
+            &["--metric: capacity: capacity is gated alone"],
+        ),
+        // Another metric in place of the file's.
+        (SEARCH, "", &["--metric", "cpu", "--metric", "p50", "--rounds", "5"], &["with 2 gated metrics"]),
         (SEARCH, "", &["--concurrency", "2"], &["--concurrency", "needs an open load"]),
     ] {
         sandbox.write("fast.toml", scenario("1ms", capacity, gates));

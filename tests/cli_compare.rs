@@ -27,6 +27,15 @@ fn two_runs_are_compared_and_what_would_mean_nothing_is_refused() {
     {
         assert!(ended.stdout.contains(word), "{word}: {ended:?}");
     }
+    // Which run is which, and what each column is.
+    let lines: Vec<&str> = ended.stdout.lines().map(str::trim).collect();
+    assert!(
+        lines[0].starts_with("first: a, begun 2") && lines[1].starts_with("second: b, begun 2"),
+        "{lines:?}"
+    );
+    let columns = |line: &&str| line.split_whitespace().eq(["figure", "first", "second", "change"]);
+    assert_eq!(lines.iter().filter(|line| columns(line)).count(), 1, "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("client CPU per call ")), "{lines:?}");
     let json = sandbox.run(["compare", "a", "b", "--format", "json", "--gate-bytes"]).expect_code(0).json();
     let bytes = &json["cells"][0]["bytes"][0];
     assert_eq!((&bytes["method"], &bytes["request"][0]), (&"add".into(), &bytes["request"][1]));

@@ -52,7 +52,7 @@ pub use quantiles::{
     CONFIDENCE, MIN_SAMPLES_ABOVE, QUANTILES, QuantileInterval, interval, quantile_interval, quantiles,
 };
 pub use ranking::{Ranking, Standing, Winner, rank};
-pub use side_by_side::{NotComparable, SideBySide, SideCell, SideRow, Unlike, side_by_side};
+pub use side_by_side::{NotComparable, SideBySide, SideCell, SideRow, SideRun, Unlike, side_by_side};
 pub use stability::{Halves, halves};
 pub use units::{count, duration_ns, duration_us, rate_per_s, three_digits};
 pub use verdict::{Limits, round_reasons};

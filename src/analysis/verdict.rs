@@ -15,6 +15,9 @@ use crate::scenario::ErrorBudget;
 const LAG_FLOOR_NS: f64 = 200_000.0;
 /// Or by this part of the response time, where that is more.
 const LAG_SHARE: f64 = 0.1;
+/// The least lag that is allowed in a search, however short the times of its objective: a thread that sleeps until a
+/// call is due is not always woken sooner, and less could never be kept.
+const SEARCH_LAG_FLOOR_NS: f64 = 20_000.0;
 /// A client that stood still for this long has measured itself. A stop of 200 ms is to be found
 /// whatever the heartbeat's phase, and one of 100 ms is 1 % of the calls of a round of ten seconds.
 const CLIENT_STOPPED_NS: u64 = 100_000_000;
@@ -24,6 +27,25 @@ const CLIENT_STOPPED_NS: u64 = 100_000_000;
 pub struct Limits {
     /// How many calls of a round may fail.
     pub errors: ErrorBudget,
+    /// The shortest time that the objective of a search for a capacity allows, in nanoseconds; `None` of rounds that
+    /// are no part of a search.
+    pub objective_ns: Option<f64>,
+}
+
+impl Limits {
+    /// By how much the generator may lag at p99, and which rule says so. Lag tells of the client, and it is part of
+    /// the response time: where it is a good part of what is judged, the round says nothing of the server. What is
+    /// judged in a search is the objective, so the lag is measured by it: 200 µs are four times an objective of 50 µs,
+    /// which would be missed whatever the server did, and nothing beside one of 500 ms, which a client may not be
+    /// called too slow for because the server answers far sooner.
+    fn lag(&self, figures: &Figures) -> (f64, &'static str) {
+        if let Some(objective_ns) = self.objective_ns {
+            let allowed_ns = SEARCH_LAG_FLOOR_NS.max(LAG_SHARE * objective_ns);
+            return (allowed_ns, "a tenth of the objective, or 20 µs");
+        }
+        let allowed_ns = figures.response_ns.p50.map_or(0.0, |p50| LAG_SHARE * p50 as f64).max(LAG_FLOOR_NS);
+        (allowed_ns, "200 µs, or a tenth of the median response time")
+    }
 }
 
 /// Every reason why a finished round does not count; none where it does.
@@ -40,7 +62,7 @@ pub fn round_reasons(
         wrong_answers(round),
         errors(round, limits),
         client_stopped(round),
-        lagging(figures, intervals, load),
+        lagging(figures, intervals, load, limits),
         // The load of a round with stages is not one: each stage is judged by itself.
         figures.stages.is_empty().then(|| not_kept_up(round, figures, intervals, load)).flatten(),
         saturated_client(round, load),
@@ -136,18 +158,17 @@ fn client_stopped(round: &RoundResult) -> Option<Reason> {
     })
 }
 
-fn lagging(figures: &Figures, intervals: &[Interval], load: &LoadRecord) -> Option<Reason> {
+fn lagging(figures: &Figures, intervals: &[Interval], load: &LoadRecord, limits: &Limits) -> Option<Reason> {
     let thinks = load.think_time.is_some_and(|think| !think.is_zero());
     if load.model != LoadModel::Open && !thinks {
         return None;
     }
     let lag = figures.lag_ns.p99.or_else(|| least_p99(intervals, Kind::Lag))? as f64;
-    let limit = figures.response_ns.p50.map_or(LAG_FLOOR_NS, |p50| LAG_FLOOR_NS.max(LAG_SHARE * p50 as f64));
+    let (limit, rule) = limits.lag(figures);
     (lag > limit).then(|| Reason {
         kind: ReasonKind::ClientLimited,
         detail: format!(
-            "the load generator released 1 % of the calls more than {} late ({} is allowed: 200 µs, or a tenth \
-             of the median response time): lower {}, raise client_threads, or {}",
+            "the load generator released 1 % of the calls more than {} late ({} is allowed: {rule}): lower {}, raise client_threads, or {}",
             duration_ns(lag),
             duration_ns(limit),
             if thinks { "concurrency" } else { "rate_per_s" },
@@ -177,4 +198,32 @@ fn nothing_answered(round: &RoundResult) -> Option<Reason> {
                  log"
         .to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_that_a_search_allows_is_measured_by_its_objective() {
+        let load = LoadRecord { model: LoadModel::Open, ..LoadRecord::default() };
+        let allowed = |objective_ns: Option<f64>, p50_ns: u64, lag_ns: u64| {
+            let mut figures = Figures::default();
+            figures.response_ns.p50 = Some(p50_ns);
+            figures.lag_ns.p99 = Some(lag_ns);
+            let reason = lagging(&figures, &[], &load, &Limits { objective_ns, ..Limits::default() });
+            reason.map_or(Ok(()), |reason| Err(reason.detail))
+        };
+        // Short: what every other round may lag by would be four times the objective.
+        assert_eq!(allowed(Some(50_000.0), 30_000, 19_000), Ok(()));
+        let late = allowed(Some(50_000.0), 30_000, 150_000).unwrap_err();
+        assert!(late.contains("(20.0 µs is allowed: a tenth of the objective, or 20 µs)"), "{late}");
+        // Long: a server that answers far sooner is no reason to call the client too slow.
+        assert_eq!(allowed(Some(500e6), 1_000_000, 40_000_000), Ok(()));
+        assert!(allowed(Some(500e6), 1_000_000, 60_000_000).is_err());
+        // All other rounds have no objective.
+        assert_eq!(allowed(None, 30_000, 150_000), Ok(()));
+        let late = allowed(None, 1_000_000, 40_000_000).unwrap_err();
+        assert!(late.contains("(200 µs is allowed: 200 µs, or a tenth of the median"), "{late}");
+    }
 }

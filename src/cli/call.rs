@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::remote::{self, NO_ANSWER, Remote, printable, printable_lines};
 use crate::codec::{ProtoMethod, ProtoSchema};
-use crate::protocol::{Asker, OneAnswer, OneCall, one_method, reflect};
+use crate::protocol::{Asker, OneAnswer, OneCall, ProtocolError, one_method, reflect};
 use crate::rpc::{CallError, Compression, Field, Service, Type, Value};
 
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,10 @@ pub(super) struct Arguments {
     format: String,
 }
 
+/// What an argument looks like that tells its type.
+const TAGGED: &str = "with --tagged expected \"nil\", or an object of one of bool, int, float, text, bytes, time, \
+                      list and struct, as {\"int\": 5}";
+
 /// The method that is called, in a service that has no other.
 struct Target {
     remote: Remote,
@@ -58,8 +62,7 @@ struct Target {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
-    let mut given: Vec<Json> =
-        serde_json::from_str(&arguments.args).context("ARGS must be one JSON array, as '[1, \"two\"]'")?;
+    let mut given = read_arguments(arguments)?;
     let compression = Compression::from_name(&arguments.compression).unwrap_or_default();
     let remote = Remote::open(&arguments.url, &arguments.metadata, compression, arguments.xmlrpc_i8)?;
     let target = match target(arguments, remote, &mut given)? {
@@ -71,7 +74,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         .remote
         .protocol
         .check_arguments(&target.service, 0, &values)
-        .with_context(|| format!("cannot call {}", arguments.method))?;
+        .map_err(|error| anyhow::anyhow!("{}: {}", attempted(arguments), not_carried(&error)))?;
     let call = OneCall {
         protocol: &target.remote.protocol,
         service: &target.service,
@@ -91,6 +94,36 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
         Ok(answer) => show(arguments, &answer).map(|()| 0),
         Err(error) => refused(arguments, &target.remote, &error),
     }
+}
+
+/// What was attempted, and where: the first words of every error that is not the server's own.
+fn attempted(arguments: &Arguments) -> String {
+    printable(&format!("cannot call {} at {}", arguments.method, arguments.url))
+}
+
+fn read_arguments(arguments: &Arguments) -> anyhow::Result<Vec<Json>> {
+    let found = match serde_json::from_str(&arguments.args) {
+        Ok(Json::Array(given)) => return Ok(given),
+        Ok(Json::Object(_)) => "an object".to_owned(),
+        Ok(Json::String(_)) => "a text".to_owned(),
+        Ok(one) => printable(&one.to_string()),
+        Err(error) => format!("what is no JSON from its column {} on", error.column()),
+    };
+    anyhow::bail!(
+        "{}: the arguments are one JSON array, as '[1, \"two\"]', found {found}",
+        attempted(arguments)
+    )
+}
+
+/// Why a protocol cannot carry the arguments: without the method, which was told, and with this command's own
+/// option in place of a scenario's key.
+fn not_carried(error: &ProtocolError) -> String {
+    let why = match error {
+        ProtocolError::Unsupported { source, .. } => source.to_string(),
+        ProtocolError::Value { source, .. } => source.to_string(),
+        other => other.to_string(),
+    };
+    printable(&why.replace("xmlrpc_i8 = true", "--xmlrpc-i8"))
 }
 
 /// Finds out how the method is called; the inner error is the server's, when it was asked.
@@ -113,7 +146,8 @@ fn target(
             Ok(schema) => schema,
             Err(error) => return Ok(Err((remote, error))),
         };
-        return grpc_target(arguments, remote, given, &schema).map(Ok);
+        let target = grpc_target(arguments, remote, given, &schema);
+        return target.map(Ok).with_context(|| attempted(arguments));
     }
     anyhow::ensure!(arguments.proto.is_none(), "{} has no use for a .proto", remote.protocol.label());
     remote.needs_types()?;
@@ -203,7 +237,8 @@ fn values(arguments: &Arguments, target: &Target, given: &[Json]) -> anyhow::Res
     if params.len() != given.len() {
         let names: Vec<String> = params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
         anyhow::bail!(
-            "{} takes {} arguments ({}), found {}",
+            "{}: {} takes {} arguments ({}), found {}",
+            attempted(arguments),
             arguments.method,
             params.len(),
             names.join(", "),
@@ -212,11 +247,15 @@ fn values(arguments: &Arguments, target: &Target, given: &[Json]) -> anyhow::Res
     }
     let value = |(param, json): (&Field, &Json)| {
         let read = if arguments.tagged {
-            serde_json::from_value(json.clone()).map_err(anyhow::Error::from)
+            // What the reader of JSON says of it is about its own types.
+            serde_json::from_value(json.clone()).map_err(|_| format!("{TAGGED}, found {json}"))
         } else {
-            Value::from_plain_json_as(json, &param.ty).map_err(anyhow::Error::from)
+            Value::from_plain_json_as(json, &param.ty).map_err(|error| error.to_string())
         };
-        read.with_context(|| format!("{}: not a value", param.name))
+        read.map_err(|why| {
+            let why = why.strip_prefix("value: ").unwrap_or(&why);
+            anyhow::anyhow!("{}: {}: {}", attempted(arguments), param.name, printable(why))
+        })
     };
     params.iter().zip(given).map(value).collect()
 }
@@ -269,7 +308,7 @@ fn show(arguments: &Arguments, answer: &OneAnswer) -> anyhow::Result<()> {
 fn refused(arguments: &Arguments, remote: &Remote, error: &CallError) -> anyhow::Result<u8> {
     let (code, text) = match error {
         CallError::Remote(fault) => (1, remote.native(fault)),
-        error => (NO_ANSWER, error.to_string()),
+        error => (NO_ANSWER, format!("{}: {error}", attempted(arguments))),
     };
     if arguments.format == "json" {
         let fault = match error {

@@ -23,7 +23,10 @@ pub(super) struct Arguments {
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<u8> {
     let (first, second) = (load_run(&arguments.first)?, load_run(&arguments.second)?);
-    let both = side_by_side(&first, &second, arguments.gate_bytes)?;
+    let mut both = side_by_side(&first, &second, arguments.gate_bytes)?;
+    for (run, path) in both.runs.iter_mut().zip([&arguments.first, &arguments.second]) {
+        run.path = Some(path.display().to_string());
+    }
     let columns = usize::from(super::columns());
     super::print(render_comparison(&both, &arguments.format, columns)?.as_bytes())?;
     if arguments.gate_bytes && both.cells.iter().all(|cell| cell.bytes.is_empty()) {

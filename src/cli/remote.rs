@@ -71,8 +71,11 @@ impl Remote {
             }
             _ => format!("fault: {name}: {message}"),
         };
-        match traceback {
-            Some(traceback) if !traceback.trim().is_empty() => format!("{text}\n{}", traceback.trim_end()),
+        match traceback.as_deref().map(str::trim_end) {
+            // Servers without one (ours among them) say there once more what was said.
+            Some(traceback) if !traceback.trim().is_empty() && !text.ends_with(traceback) => {
+                format!("{text}\n{traceback}")
+            }
             _ => text,
         }
     }

@@ -94,7 +94,7 @@ fn compared(capacity: &Capacity, gates: &CheckGates) -> anyhow::Result<String> {
         .context("capacity cannot be gated")?;
     let length = match gates.rounds {
         Some(rounds) => format!("{rounds} pairs of them"),
-        None => format!("for at most {}", about(gates.budget_ns)),
+        None => format!("for at most {}", about(gates.budget_or_default_ns())),
     };
     Ok(format!(
         "check compares capacities: searches within {} %, {length}",

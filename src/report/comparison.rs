@@ -46,11 +46,25 @@ fn figure(row: &SideRow, value: Option<f64>) -> String {
     }
 }
 
+/// The columns; which run is which stands above the table.
+const COLUMNS: [&str; 4] = ["figure", "first", "second", "change"];
+
+/// Which run is which, in a line each.
+fn runs(both: &SideBySide) -> [String; 2] {
+    let [first, second] = &both.runs;
+    [("first", first), ("second", second)].map(|(name, run)| {
+        let path = run.path.as_deref().map_or_else(String::new, |path| format!("{path}, "));
+        format!("{name}: {path}begun {}", run.started_at)
+    })
+}
+
 /// A row in words: figure, first, second, change.
 fn fields(row: &SideRow) -> [String; 4] {
     let change = row.change.map_or_else(|| NOTHING.to_owned(), change);
     let mark = if row.beyond_rounds == Some(true) { " *" } else { "" };
-    [row.name.clone(), figure(row, row.a), figure(row, row.b), format!("{change}{mark}")]
+    // The other figures have their whole unit with them.
+    let per = if row.unit == "µs/call" { " per call" } else { "" };
+    [format!("{}{per}", row.name), figure(row, row.a), figure(row, row.b), format!("{change}{mark}")]
 }
 
 const MARK: &str = "* the ranges of the rounds do not touch";
@@ -77,6 +91,9 @@ fn bytes(both: &SideBySide, cell: usize) -> Vec<String> {
 
 fn table(both: &SideBySide, columns: usize) -> String {
     let mut text = String::new();
+    for run in runs(both) {
+        wrap(&mut text, &line(&run, 2 * MAX_TEXT), "  ", columns);
+    }
     for different in &both.differences {
         wrap(&mut text, &format!("differs: {}", difference(different)), "  ", columns);
     }
@@ -86,10 +103,10 @@ fn table(both: &SideBySide, columns: usize) -> String {
         for different in &cell.differences {
             wrap(&mut text, &format!("  differs: {}", difference(different)), "    ", columns);
         }
-        for row in cell.rows.iter().filter(|row| row.a.is_some() || row.b.is_some()) {
-            let [name, a, b, change] = fields(row);
+        let shown = cell.rows.iter().filter(|row| row.a.is_some() || row.b.is_some()).map(fields);
+        for [name, a, b, change] in std::iter::once(COLUMNS.map(str::to_owned)).chain(shown) {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name:<16} {a:>10} {b:>10}   {change}");
+            let _ = writeln!(text, "  {name:<19} {a:>10} {b:>10}   {change}");
         }
         for sentence in bytes(both, index) {
             wrap(&mut text, &format!("  {sentence}"), "    ", columns);
@@ -105,6 +122,9 @@ fn table(both: &SideBySide, columns: usize) -> String {
 
 fn document(both: &SideBySide) -> String {
     let mut text = String::from("### Two runs side by side\n\n");
+    for run in runs(both) {
+        let _ = writeln!(text, "- {}", markdown(&run, 2 * MAX_TEXT));
+    }
     for different in &both.differences {
         let _ = writeln!(text, "- differs: {}", markdown(&difference(different), 3 * MAX_TEXT));
     }
@@ -113,7 +133,7 @@ fn document(both: &SideBySide) -> String {
         for different in &cell.differences {
             let _ = writeln!(text, "- differs: {}", markdown(&difference(different), 3 * MAX_TEXT));
         }
-        text.push_str("\n| figure | first | second | change |\n|:--|--:|--:|--:|\n");
+        let _ = writeln!(text, "\n| {} |\n|:--|--:|--:|--:|", COLUMNS.join(" | "));
         for row in &cell.rows {
             let _ = writeln!(text, "| {} |", fields(row).map(|field| markdown(&field, MAX_NAME)).join(" | "));
         }

@@ -32,7 +32,7 @@ pub(super) fn search(
     progress: &mut dyn Progress,
 ) -> Result<(), RunError> {
     let plan = session.plan;
-    let limits = Limits { errors: plan.scenario.gates.errors };
+    let limits = Limits { errors: plan.scenario.gates.errors, objective_ns: capacity.shortest_time_ns() };
     let mut seekers: Vec<Seeker> =
         plan.cells.iter().map(|cell| Seeker::new(cell.clone(), capacity)).collect();
     let mut number = 0;

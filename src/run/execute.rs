@@ -136,7 +136,7 @@ fn hopeless(tried: &[Tried]) -> Option<Reason> {
 /// Brings the result up to date: the cell that has a new round, or every cell.
 fn assemble(session: &mut Session<'_>, tried: &[Vec<Tried>], changed: Option<usize>) {
     let plan = session.plan;
-    let limits = Limits { errors: plan.scenario.gates.errors };
+    let limits = Limits { errors: plan.scenario.gates.errors, objective_ns: None };
     let mut cells: Vec<CellResult> = Vec::with_capacity(plan.cells.len());
     let mut kept = std::mem::take(&mut session.run.cells).into_iter();
     for (index, cell) in plan.cells.iter().enumerate() {

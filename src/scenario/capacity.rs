@@ -76,6 +76,13 @@ impl Capacity {
         load
     }
 
+    /// The shortest time that the objective allows, in nanoseconds; `None` where it is about errors alone.
+    #[must_use]
+    pub fn shortest_time_ns(&self) -> Option<f64> {
+        let times = self.slo.iter().filter(|gate| matches!(gate.metric, GateMetric::Time { .. }));
+        times.map(|gate| gate.limit).reduce(f64::min)
+    }
+
     /// How long a round of a check lasts at least where the scenario does not say, in nanoseconds: half a
     /// second, or ten times the longest time that the objective allows.
     #[must_use]
@@ -125,12 +132,20 @@ impl Scenario {
 mod tests {
     use super::*;
 
+    fn of(slo: &[&str]) -> Capacity {
+        let slo = slo.iter().map(|text| Capacity::parse_objective(text).unwrap()).collect();
+        Capacity { slo, min_per_s: 1.0, max_per_s: 1e6, precision: 0.05 }
+    }
+
+    #[test]
+    fn the_shortest_time_of_an_objective_is_that_of_its_times() {
+        assert_eq!(of(&["p99 <= 5ms", "p50 <= 200us", "errors <= 100"]).shortest_time_ns(), Some(200e3));
+        assert_eq!(of(&["errors <= 100"]).shortest_time_ns(), None);
+    }
+
     #[test]
     fn a_round_of_a_check_is_long_enough_to_see_a_queue_grow() {
-        let of = |slo: &[&str]| {
-            let slo = slo.iter().map(|text| Capacity::parse_objective(text).unwrap()).collect();
-            Capacity { slo, min_per_s: 1.0, max_per_s: 1e6, precision: 0.05 }.check_round_ns()
-        };
+        let of = |slo: &[&str]| of(slo).check_round_ns();
         assert_eq!(of(&["p99 <= 5ms"]), 500_000_000);
         assert_eq!(of(&["p99 <= 5ms", "p50 <= 200ms", "errors <= 100"]), 2_000_000_000);
     }

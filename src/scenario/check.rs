@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::gate::{Figure, TimeKind};
-use super::{Load, LoadModel};
+use super::overrides::{OverrideError, refuse};
+use super::{Load, LoadModel, Scenario};
 use crate::rpc::named_choice;
 
 /// The part of `[gates]` that `wirebench check` reads.
@@ -23,8 +24,9 @@ pub struct CheckGates {
     pub alpha: f64,
     /// How many pairs of rounds, or of searches; `None` for as many as the budget allows.
     pub rounds: Option<u32>,
-    /// How long a check may measure, in nanoseconds.
-    pub budget_ns: u64,
+    /// How long a check may measure, in nanoseconds; `None` for what the metrics need by default
+    /// ([`Self::budget_or_default_ns`]).
+    pub budget_ns: Option<u64>,
     /// The measured interval of a round, in nanoseconds; `None` for what the metrics need.
     pub round_ns: Option<u64>,
     /// Whether a check may end at an early look.
@@ -51,11 +53,20 @@ impl Default for CheckGates {
             floor: Floors { time_ns: 500, cpu_ns: 200 },
             alpha: 0.05,
             rounds: None,
-            budget_ns: 60_000_000_000,
+            budget_ns: None,
             round_ns: None,
             early_stop: true,
             bytes: BytesGate::SameCodec,
         }
+    }
+}
+
+impl CheckGates {
+    /// How long a check may measure, in nanoseconds.
+    #[must_use]
+    pub fn budget_or_default_ns(&self) -> u64 {
+        let searches = self.metrics.contains(&CheckMetric::Capacity);
+        self.budget_ns.unwrap_or(if searches { CAPACITY_BUDGET_NS } else { BUDGET_NS })
     }
 }
 
@@ -91,14 +102,16 @@ pub enum CheckMetric {
     Capacity,
 }
 
-/// How long a check of capacities may measure where a scenario does not say: each pair is two searches.
-pub(super) const CAPACITY_BUDGET_NS: u64 = 600_000_000_000;
+/// How long a check may measure where nobody says.
+const BUDGET_NS: u64 = 60_000_000_000;
+/// How long a check of capacities may measure where nobody says: each pair is two searches.
+const CAPACITY_BUDGET_NS: u64 = 600_000_000_000;
 
 /// The quantiles that may be gated: beyond p99 a short round has no calls for them.
 const QUANTILES: [Figure; 4] = [Figure::P50, Figure::P90, Figure::P95, Figure::P99];
 
 /// What may be named, for messages.
-pub(super) const METRICS: &str = "allowed: rate, cpu, and p50, p90, p95 or p99 of response or service, as \"response p99\"; or capacity, alone";
+const METRICS: &str = "allowed: rate, cpu, and p50, p90, p95 or p99 of response or service, as \"response p99\"; or capacity, alone";
 
 impl CheckMetric {
     /// Reads a name. A quantile alone is of the response time, as in `slo`.
@@ -144,6 +157,59 @@ impl fmt::Display for CheckMetric {
             Self::Cpu => f.write_str("cpu"),
             Self::Capacity => f.write_str("capacity"),
         }
+    }
+}
+
+/// A metric in a list that cannot be gated.
+pub(super) struct WrongMetric {
+    /// Which one of the list.
+    pub(super) index: usize,
+    /// What is wrong with it.
+    pub(super) problem: String,
+    /// What is allowed.
+    pub(super) help: &'static str,
+}
+
+/// Reads what is gated, as `metrics` and `--metric` name it, for a scenario that `searches` a capacity, or not.
+pub(super) fn read_metrics(names: &[&str], searches: bool) -> Result<Vec<CheckMetric>, WrongMetric> {
+    let mut metrics = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let wrong = |problem: String, help| WrongMetric { index, problem, help };
+        let metric = CheckMetric::parse(name).map_err(|why| wrong(why, METRICS))?;
+        if metrics.contains(&metric) {
+            return Err(wrong("the metric is in the list twice".into(), "each metric once"));
+        }
+        if metric == CheckMetric::Capacity && !searches {
+            return Err(wrong(
+                "the scenario does not search a capacity".into(),
+                "add [capacity] with slo = \"p99 <= 5ms\" (or another objective), and an open load: \
+                 [load] open = { rate_per_s = 100 }",
+            ));
+        }
+        if metric == CheckMetric::Capacity && names.len() > 1 {
+            return Err(wrong(
+                "capacity is gated alone".into(),
+                "its rounds are those of searches, each at a rate of its own, and give no other metric a pair: \
+                 metrics = [\"capacity\"], and the others in a second scenario, or check twice: --metric capacity, \
+                 and then the others",
+            ));
+        }
+        metrics.push(metric);
+    }
+    Ok(metrics)
+}
+
+impl Scenario {
+    /// Gates these metrics in a check (`--metric`), whatever the file says of them. The rules are the file's.
+    ///
+    /// # Errors
+    /// Which metric cannot be gated, and what is allowed.
+    pub fn gate_metrics(&mut self, names: &[String]) -> Result<(), OverrideError> {
+        let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.gates.check.metrics = read_metrics(&listed, self.capacity.is_some()).map_err(|wrong| {
+            refuse("--metric", format!("{}: {}\n{}", listed[wrong.index], wrong.problem, wrong.help))
+        })?;
+        Ok(())
     }
 }
 
@@ -205,6 +271,17 @@ pub fn default_round_ns(load: &Load, metrics: &[CheckMetric]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn capacities_have_a_longer_budget_unless_one_is_given() {
+        let of = |metrics: &[CheckMetric], budget_ns| {
+            CheckGates { metrics: metrics.to_vec(), budget_ns, ..CheckGates::default() }
+                .budget_or_default_ns()
+        };
+        assert_eq!(of(&[CheckMetric::Cpu], None), 60_000_000_000);
+        assert_eq!(of(&[CheckMetric::Capacity], None), 600_000_000_000);
+        assert_eq!(of(&[CheckMetric::Capacity], Some(7)), 7);
+    }
 
     #[test]
     fn metrics_are_read_as_they_are_written() {

@@ -3,6 +3,7 @@
 use super::read::keys::{CONCURRENCY, COUNT, Kind, LENGTH, RATE, ROUNDS, WARMUP_CALLS};
 use super::{
     Amount, Arrivals, Catalogue, LinkError, LoadModel, LoadPoint, Mix, Placement, Scenario, ThinkTime,
+    format_duration_ns,
 };
 
 /// Values that replace those of the file; `None` keeps them.
@@ -50,17 +51,23 @@ pub(super) fn refuse(flag: &'static str, message: impl Into<String>) -> Override
 impl Overrides {
     /// Refuses what a file could not say either: the ranges are those of its keys.
     fn check_ranges(&self) -> Result<(), OverrideError> {
-        let within = |flag, key: &Kind, fits: bool| {
-            if fits { Ok(()) } else { Err(refuse(flag, format!("expected {}", key.describe()))) }
+        let within = |flag, key: &Kind, fits: bool, found: String| match fits {
+            true => Ok(()),
+            false => Err(refuse(flag, format!("expected {}, found {found}", key.describe()))),
         };
         let integer = |flag, key: Kind, value: Option<u64>| {
-            within(flag, &key, value.is_none_or(|value| key.takes_integer(value)))
+            let fits = value.is_none_or(|value| key.takes_integer(value));
+            within(flag, &key, fits, value.unwrap_or_default().to_string())
         };
         integer("--rounds", ROUNDS, self.rounds.map(u64::from))?;
         integer("--calls", COUNT, self.calls)?;
         integer("--concurrency", CONCURRENCY, self.concurrency.map(u64::from))?;
-        within("--rate", &RATE, self.rate_per_s.is_none_or(|rate| RATE.takes_number(rate)))?;
-        within("--duration", &LENGTH, self.duration_ns.is_none_or(|ns| LENGTH.takes_duration(ns)))?;
+        let rate = self.rate_per_s;
+        let fits = rate.is_none_or(|rate| RATE.takes_number(rate));
+        within("--rate", &RATE, fits, rate.unwrap_or_default().to_string())?;
+        let length = self.duration_ns;
+        let fits = length.is_none_or(|ns| LENGTH.takes_duration(ns));
+        within("--duration", &LENGTH, fits, format_duration_ns(length.unwrap_or_default()))?;
         match self.warmup {
             Some(Amount::Calls(calls)) => integer("--warmup", WARMUP_CALLS, Some(calls)),
             _ => Ok(()),
@@ -250,16 +257,20 @@ mod tests {
         let default = Overrides::default();
         for (overrides, words) in [
             (
+                Overrides { rounds: Some(0), ..default },
+                "--rounds: expected a whole number from 1 to 1000, found 0",
+            ),
+            (
                 Overrides { rounds: Some(1_000_000_000), ..default },
-                "--rounds: expected a whole number from 1 to 1000",
+                "--rounds: expected a whole number from 1 to 1000, found 1000000000",
             ),
             (
                 Overrides { rate_per_s: Some(1e12), ..default },
-                "--rate: expected a number from 0.001 to 10000000",
+                "--rate: expected a number from 0.001 to 10000000, found 1000000000000",
             ),
             (
                 Overrides { duration_ns: Some(9), ..default },
-                "--duration: expected a duration of at least 1ms, as \"500ms\"",
+                "--duration: expected a duration of at least 1ms, as \"500ms\", found 9ns",
             ),
         ] {
             assert_eq!(said(overrides), words);

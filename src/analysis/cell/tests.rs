@@ -210,8 +210,8 @@ fn errors_within_the_budget_are_allowed() {
     let input = RoundInput { order: 0, histograms: None, outcome: Ok(&result) };
     let description = CellDescription { load: open(), ..CellDescription::default() };
     for (share, valid) in [(0.0, false), (0.005, false), (0.01, true)] {
-        let errors = crate::scenario::ErrorBudget::Share(share);
-        let cell = cell_from_rounds(description.clone(), std::slice::from_ref(&input), &Limits { errors });
+        let limits = Limits { errors: crate::scenario::ErrorBudget::Share(share), objective_ns: None };
+        let cell = cell_from_rounds(description.clone(), std::slice::from_ref(&input), &limits);
         assert_eq!(cell.verdict.is_valid(), valid, "{share}");
     }
 }

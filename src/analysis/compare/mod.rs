@@ -31,5 +31,5 @@ pub use judge::{Gate, PairFigures, calibrated, judge, status};
 pub use looks::{Look, TooFewPairs, fewest_pairs, plan_looks};
 pub use metric::{figure, label, shown_metrics};
 pub use paired::Differences;
-pub use sentence::{change, in_unit, sentence};
+pub use sentence::{better, change, in_unit, sentence};
 pub use signed_rank::SignedRank;

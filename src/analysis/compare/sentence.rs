@@ -61,8 +61,7 @@ pub fn sentence(check: &CheckResult) -> String {
             } else {
                 format!("; {pairs} pairs of {of} find {found} nine times in ten")
             };
-            let faster = faster(&gated);
-            format!("{faster}: {}; {}{found}", all_told(&gated), limits(&gated))
+            format!("{}; {}{found}", passed(&gated), limits(&gated))
         }
         CheckStatus::Inconclusive => {
             let open = with_verdict(check, CheckStatus::Inconclusive);
@@ -102,13 +101,32 @@ fn limits(metrics: &[&MetricCheck]) -> String {
     format!("limit {}", told.join(" and "))
 }
 
-/// The first words of a check that passes.
-fn faster(metrics: &[&MetricCheck]) -> &'static str {
-    let is_better = |metric: &&MetricCheck| {
-        let better = |[low, high]: [f64; 2]| if metric.more_is_better { low > 0.0 } else { high < 0.0 };
-        metric.interval.is_some_and(better)
-    };
-    if metrics.iter().all(is_better) { "better" } else { "not worse by the limit" }
+/// How a metric is better, where its whole interval says so.
+#[must_use]
+pub fn better(metric: &MetricCheck) -> Option<&'static str> {
+    let [low, high] = metric.interval?;
+    let is_better = if metric.more_is_better { low > 0.0 } else { high < 0.0 };
+    is_better.then_some(match &*metric.name {
+        "capacity" => "does more",
+        "cpu" => "costs less",
+        _ => "faster",
+    })
+}
+
+/// The metrics of a check that passes: what is better first, and for itself, so that no gain is told as "not worse".
+fn passed(metrics: &[&MetricCheck]) -> String {
+    let (gained, rest): (Vec<&MetricCheck>, Vec<&MetricCheck>) =
+        metrics.iter().copied().partition(|metric| better(metric).is_some());
+    let mut groups: Vec<(&str, Vec<&MetricCheck>)> = Vec::new();
+    for metric in gained.into_iter().chain(rest) {
+        let word = better(metric).unwrap_or("not worse by the limit");
+        match groups.last_mut() {
+            Some((last, group)) if *last == word => group.push(metric),
+            _ => groups.push((word, vec![metric])),
+        }
+    }
+    let told = groups.iter().map(|(word, group)| format!("{word}: {}", all_told(group)));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 fn regressed(check: &CheckResult, pairs: usize) -> String {

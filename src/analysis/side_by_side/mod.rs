@@ -20,6 +20,15 @@ pub struct Unlike {
     pub b: String,
 }
 
+/// One of the two runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SideRun {
+    /// Where it lies, as who asks named it; `None` where nobody did.
+    pub path: Option<String>,
+    /// When it began.
+    pub started_at: String,
+}
+
 /// A figure of both runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SideRow {
@@ -54,6 +63,8 @@ pub struct SideCell {
 /// Two runs side by side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SideBySide {
+    /// The first run and the second.
+    pub runs: [SideRun; 2],
     /// How machine, program and scenario differ.
     pub differences: Vec<Unlike>,
     /// The cells of both.
@@ -117,7 +128,8 @@ pub fn side_by_side(a: &RunResult, b: &RunResult, gate_bytes: bool) -> Result<Si
         return Err(NotComparable(why));
     }
     left_out.extend(refused);
-    Ok(SideBySide { differences: run_differences(a, b), cells, left_out })
+    let runs = [a, b].map(|run| SideRun { path: None, started_at: run.started_at.clone() });
+    Ok(SideBySide { runs, differences: run_differences(a, b), cells, left_out })
 }
 
 fn rows(a: &CellResult, b: &CellResult) -> Vec<SideRow> {

@@ -1,6 +1,6 @@
 //! What a reader is told of a check, line by line: shared by the formats for people.
 
-use crate::analysis::compare::{change, in_unit, label};
+use crate::analysis::compare::{better, change, in_unit, label};
 use crate::report::text::line;
 use crate::report::view::NOTHING;
 use crate::result::{BytesCheck, CheckResult, CheckStatus, MetricCheck};
@@ -29,8 +29,17 @@ pub(super) fn row(metric: &MetricCheck) -> [String; 8] {
         interval,
         if metric.gated { change(metric.limit) } else { NOTHING.to_owned() },
         share(metric.smallest_detectable),
-        metric.verdict.map_or("shown", CheckStatus::name).to_owned(),
+        verdict(metric),
     ]
+}
+
+/// The verdict, and where a metric is better, that it is: a gain is more than "not worse".
+fn verdict(metric: &MetricCheck) -> String {
+    let name = metric.verdict.map_or("shown", CheckStatus::name);
+    match better(metric).filter(|_| metric.verdict == Some(CheckStatus::Pass)) {
+        Some(word) => format!("{name}, {word}"),
+        None => name.to_owned(),
+    }
 }
 
 /// What was compared, how, and how sure it is.

@@ -177,6 +177,21 @@ fn the_sentence_says_what_a_developer_needs() {
 }
 
 #[test]
+fn what_is_faster_is_told_as_faster_and_not_as_not_worse() {
+    let better = check(0.5, 20);
+    assert_eq!(better.status, CheckStatus::Pass);
+    let told = &better.sentence;
+    assert!(told.starts_with("faster: service p50 −") && told.contains("% interval −"), "{told}");
+    assert!(told.contains("; not worse by the limit: server CPU per call "), "{told}");
+    let table = text("table", &better);
+    let line = |of: &str| table.lines().find(|line| line.starts_with(of)).unwrap().trim_end().to_owned();
+    assert!(line("service p50").ends_with("pass, faster"), "{table}");
+    assert!(line("server CPU").ends_with("pass"), "{table}");
+    let more = check_of_capacities(1.25, 8);
+    assert!(more.sentence.starts_with("does more: capacity +25.0 % ("), "{}", more.sentence);
+}
+
+#[test]
 fn a_check_of_capacities_speaks_of_searches_and_of_calls_per_second() {
     let less = check_of_capacities(0.8, 8);
     assert!(less.sentence.starts_with("does less: capacity −20.0 % ("), "{}", less.sentence);

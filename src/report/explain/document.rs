@@ -28,6 +28,14 @@ impl Document {
         self.blocks.push(Block::Paragraph(text.into()));
     }
 
+    /// A paragraph that is not said again where the document has it.
+    pub(super) fn once(&mut self, text: &str) {
+        let paragraph = Block::Paragraph(text.to_owned());
+        if !self.blocks.contains(&paragraph) {
+            self.blocks.push(paragraph);
+        }
+    }
+
     pub(super) fn point(&mut self, text: impl Into<String>) {
         self.blocks.push(Block::Point(text.into()));
     }

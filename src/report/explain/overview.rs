@@ -1,8 +1,8 @@
 //! A run taken apart: what each codec, transport and envelope costs.
 
 use super::document::Document;
-use super::parts::{amount, interval, signed};
-use crate::analysis::{Attribution, Estimate, MetricParts, Overview, UNEXPLAINED};
+use super::parts::{ABOUT_TIMES, amount, interval, signed};
+use crate::analysis::{Attribution, Estimate, Metric, MetricParts, Overview, UNEXPLAINED};
 
 pub(super) fn write(document: &mut Document, of: &Overview) {
     let at = if of.point.is_empty() { String::new() } else { format!(" at {}", of.point) };
@@ -56,6 +56,9 @@ fn metric(document: &mut Document, of: &Attribution, parts: &MetricParts, at: &s
         }
     }
     document.table(&["part", "adds", "interval (95 %)"], rows);
+    if metric == Metric::ServiceNs {
+        document.once(ABOUT_TIMES);
+    }
     if let Some(shares) = parts.shares {
         document.paragraph(format!(
             "Of the squared differences between the pairs, {:.0} % are the codec's, {:.0} % the transport's, \

@@ -2,6 +2,10 @@
 
 use crate::analysis::{Cause, Difference, Estimate, Metric, Part, duration_ns, duration_us, three_digits};
 
+/// Why the times are not quite those of the table.
+pub(super) const ABOUT_TIMES: &str = "(Times here are means over the rounds of each round's medians by method, and \
+                                      differ a little from the table's, which are of all rounds together.)";
+
 /// A figure of a metric, which may be negative.
 pub(super) fn amount(metric: Metric, value: f64) -> String {
     let size = value.abs();

@@ -1,7 +1,7 @@
 //! Why one back end is slower than another, in sentences.
 
 use super::document::Document;
-use super::parts::{amount, bytes, interval, listed, sentence, signed, times, title};
+use super::parts::{ABOUT_TIMES, amount, bytes, interval, listed, sentence, signed, times, title};
 use crate::analysis::{
     Caution, ConnectionFact, Difference, Explanation, Metric, StageGroup, StageRow, duration_ns,
 };
@@ -72,6 +72,7 @@ fn in_time(document: &mut Document, of: &Explanation, time: &Difference) {
     for part in &time.parts {
         document.point(sentence(time, part));
     }
+    document.once(ABOUT_TIMES);
 }
 
 fn in_cpu(document: &mut Document, of: &Explanation, cpu: &Difference) {

@@ -83,6 +83,23 @@ fn a_run_is_taken_apart_as_text() {
 }
 
 #[test]
+fn how_times_are_made_is_said_once() {
+    let run = run();
+    let of_all = render_explanations(
+        &run,
+        &[("xmlrpc", "zerorpc"), ("python-zerorpc", "grpc")]
+            .iter()
+            .flat_map(|(one, other)| explain(&run, one, other, None).unwrap())
+            .collect::<Vec<_>>(),
+        "text",
+        1_000,
+    );
+    assert_eq!(of_all.unwrap().matches("means over the rounds of each round's medians").count(), 1);
+    let split = render_overviews(&run, &overview(&run, None).unwrap(), "text", 1_000).unwrap();
+    assert_eq!(split.matches("means over the rounds of each round's medians").count(), 1, "{split}");
+}
+
+#[test]
 fn json_has_the_figures_behind_the_sentences() {
     let json: serde_json::Value = serde_json::from_str(&said(&run(), "xmlrpc", "zerorpc", "json")).unwrap();
     let found = &json["explanations"][0];

@@ -1,6 +1,6 @@
 //! What a look at the pairs so far tells, and which side of a pair was overloaded.
 
-use crate::analysis::compare::{change, label};
+use crate::analysis::compare::{better, change, label};
 use crate::result::{CheckStatus, MetricCheck, ReasonKind, RoundRecord};
 
 /// The side that could not keep up with the load where the other could, and nothing else was wrong with it.
@@ -28,11 +28,13 @@ pub(super) fn open(metrics: &[MetricCheck]) -> String {
 pub(super) fn found(metrics: &[MetricCheck]) -> String {
     let told = metrics.iter().filter_map(|metric| {
         let verdict = metric.verdict?;
+        let better = better(metric).filter(|_| verdict == CheckStatus::Pass);
         Some(format!(
-            "{} {} {}",
+            "{} {} {}{}",
             label(&metric.name),
             metric.change.map_or_else(|| "–".into(), change),
-            verdict.name()
+            verdict.name(),
+            better.map_or_else(String::new, |word| format!(" ({word})"))
         ))
     });
     told.collect::<Vec<_>>().join(", ")

@@ -226,7 +226,7 @@ fn settings(sides: &Sides, prepared: &Prepared, order_seed: u64) -> CheckSetting
             .map(|look| LookRecord { pairs: look.pairs as u64, level: look.level })
             .collect(),
         round_ms: prepared.round_ns / 1_000_000,
-        budget_s: gates.check.rounds.is_none().then_some(gates.check.budget_ns as f64 / 1e9),
+        budget_s: gates.check.rounds.is_none().then_some(gates.check.budget_or_default_ns() as f64 / 1e9),
         order_seed,
         inconclusive_fails: gates.inconclusive == Inconclusive::Fail,
         search: sides.capacity.as_ref().map(|capacity| SearchSettings {

@@ -16,7 +16,7 @@ use crate::run::describe::describe;
 use crate::run::plan::Cell;
 use crate::run::round::{Extras, run_round_with};
 use crate::run::{Interrupt, RunError};
-use crate::scenario::{Amount, BytesGate, CheckMetric, format_duration_ns, ungated_p99_ns};
+use crate::scenario::{Amount, BytesGate, Capacity, CheckMetric, format_duration_ns, ungated_p99_ns};
 
 /// More pairs make nothing clearer that matters.
 const MOST_PAIRS: usize = 60;
@@ -68,15 +68,16 @@ pub(super) fn prepare(
         })?;
     }
     progress.practises();
-    let limits = Limits { errors: gates.errors };
+    let objective_ns = sides.capacity.as_ref().and_then(Capacity::shortest_time_ns);
+    let limits = Limits { errors: gates.errors, objective_ns };
     let begun = Instant::now();
     let mut notes = Vec::new();
     if !sides.metrics_are_given
         && let Some(needed_ns) = ungated_p99_ns(&sides.plan.scenario.load)
     {
         notes.push(format!(
-            "response p99 is not gated: at this rate it takes rounds of {:.1} s; ask for it under [gates] with \
-             metrics = [\"response p50\", \"response p99\", \"cpu\"], and for a longer --budget",
+            "response p99 is not gated: at this rate it takes rounds of {:.1} s; ask for it by --metric, or under \
+             [gates] with metrics = [\"response p50\", \"response p99\", \"cpu\"], and for a longer --budget",
             needed_ns as f64 / 1e9
         ));
     }
@@ -96,15 +97,15 @@ pub(super) fn prepare(
     let bytes = bytes(sides, &folder, interrupt, &mut notes)?;
     let pairs = match gates.check.rounds {
         Some(rounds) => rounds as usize,
-        None => pairs_in(Duration::from_nanos(gates.check.budget_ns), begun.elapsed(), pair_time),
+        None => {
+            pairs_in(Duration::from_nanos(gates.check.budget_or_default_ns()), begun.elapsed(), pair_time)
+        }
     };
     let looks = plan_looks(pairs, metrics.len(), alpha, gates.check.early_stop).map_err(|problem| {
         let enough = begun.elapsed() + pair_time * (fewest_pairs(metrics.len(), alpha) as u32 + 1);
-        let budget = gates
-            .check
-            .rounds
-            .is_none()
-            .then(|| (format_duration_ns(gates.check.budget_ns), format!("{}s", enough.as_secs() + 1)));
+        let budget = gates.check.rounds.is_none().then(|| {
+            (format_duration_ns(gates.check.budget_or_default_ns()), format!("{}s", enough.as_secs() + 1))
+        });
         CheckError::TooFew { problem, budget }
     })?;
     let round_ns = match sides.plan.cells[0].point.load.length {

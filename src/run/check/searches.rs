@@ -162,7 +162,7 @@ pub(super) fn practise(
 ) -> Result<Practised, CheckError> {
     let coarse = Capacity { precision: capacity.precision.max(PRACTICE_PRECISION), ..capacity.clone() };
     let cell = |side: usize| sides.plan.cells[side].clone();
-    let budget = Duration::from_nanos(sides.plan.scenario.gates.check.budget_ns);
+    let budget = Duration::from_nanos(sides.plan.scenario.gates.check.budget_or_default_ns());
     let (begun, at_most) = (Instant::now(), budget.max(PRACTICE_AT_LEAST));
     let mut practice = Practice { sides, folder, progress, interrupt, begun, at_most };
     let mut attempt = 1;
@@ -201,7 +201,8 @@ impl Practice<'_> {
         mut seekers: [Seeker; 2],
         capacity: &Capacity,
     ) -> Result<Result<f64, (usize, String)>, CheckError> {
-        let limits = Limits { errors: self.sides.plan.scenario.gates.errors };
+        let errors = self.sides.plan.scenario.gates.errors;
+        let limits = Limits { errors, objective_ns: capacity.shortest_time_ns() };
         let mut make = |side: usize, cell: &Cell, _| {
             if self.begun.elapsed() >= self.at_most {
                 return Err(CheckError::PracticeTooLong { at_most_s: self.at_most.as_secs() });

@@ -146,7 +146,7 @@ impl<'a> Series<'a> {
         let last = self.prepared.last();
         let check = &self.sides.plan.scenario.gates.check;
         let (bounded, alpha) = (check.rounds.is_none(), check.alpha);
-        let deadline = Duration::from_nanos(check.budget_ns).mul_f64(OVERTIME);
+        let deadline = Duration::from_nanos(check.budget_or_default_ns()).mul_f64(OVERTIME);
         let mut undecided =
             self.prepared.metrics.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let mut looks = looks.into_iter().peekable();

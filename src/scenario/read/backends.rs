@@ -185,7 +185,13 @@ fn read_hosting(section: &Section<'_>, url: Option<ServerUrl>) -> Read<Hosting> 
 
 fn read_command(node: &Node<'_>) -> Read<Vec<String>> {
     let mut words = Vec::new();
-    for item in node.items()? {
+    let items = node.items().map_err(|problem| match node.literal().as_str() {
+        Some(text) => {
+            problem.with_help(format!("each word for itself, without a shell: command = {}", listed(text)))
+        }
+        None => problem,
+    })?;
+    for item in items {
         let word = item.text()?;
         if word.contains('\0') {
             return Err(item.problem("a command cannot hold a NUL character"));
@@ -197,6 +203,18 @@ fn read_command(node: &Node<'_>) -> Read<Vec<String>> {
         return Err(node.problem("the program's name is empty"));
     }
     Ok(words)
+}
+
+/// A command line as the list that was meant: its words where no quotes hold some of them together.
+fn listed(text: &str) -> String {
+    const MOST_WORDS: usize = 12;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_plain =
+        |word: &&str| !word.contains(['"', '\'', '\\', '`']) && !word.chars().any(char::is_control);
+    if words.is_empty() || words.len() > MOST_WORDS || !words.iter().all(is_plain) {
+        return "[\"./server\", \"--port\", \"{port}\"]".to_owned();
+    }
+    format!("[{}]", join(words.iter().map(|word| format!("\"{word}\""))))
 }
 
 /// Refuses `{prot}`, which was surely meant to be filled in; other braces are the command's own.

@@ -2,7 +2,7 @@
 
 use super::node::{Node, Read, Section};
 use super::words::quote;
-use crate::scenario::check::{BytesGate, CAPACITY_BUDGET_NS, CheckGates, CheckMetric, Floors, METRICS};
+use crate::scenario::check::{self, BytesGate, CheckGates, CheckMetric, Floors};
 use crate::scenario::gate::{ErrorBudget, GRAMMAR, Gates, Inconclusive, parse_gate, parse_percent};
 
 /// Reads the gates of a scenario that searches a capacity, or not.
@@ -41,8 +41,6 @@ fn read_budget(node: &Node<'_>) -> Read<ErrorBudget> {
 fn read_check(section: &Section<'_>, searches: bool) -> Read<CheckGates> {
     let default = CheckGates::default();
     let metrics = section.get("metrics").map_or(Ok(Vec::new()), |node| read_metrics(node, searches))?;
-    let default_budget_ns =
-        if metrics.contains(&CheckMetric::Capacity) { CAPACITY_BUDGET_NS } else { default.budget_ns };
     let noise_margin = section.get("noise_margin").map_or(Ok(default.noise_margin), read_share)?;
     let limit = section.get("limit").map_or(Ok(default.limit), read_share)?;
     if limit <= noise_margin
@@ -66,7 +64,7 @@ fn read_check(section: &Section<'_>, searches: bool) -> Read<CheckGates> {
         floor: section.get("floor").map_or(Ok(default.floor), |node| read_floor(node, default.floor))?,
         alpha: section.get("alpha").map_or(Ok(default.alpha), Node::number)?,
         rounds: section.get("rounds").map(Node::small).transpose()?,
-        budget_ns: duration("budget")?.unwrap_or(default_budget_ns),
+        budget_ns: duration("budget")?,
         round_ns: duration("round")?,
         early_stop: section.get("early_stop").map_or(Ok(default.early_stop), Node::boolean)?,
         bytes: section
@@ -79,30 +77,10 @@ fn read_check(section: &Section<'_>, searches: bool) -> Read<CheckGates> {
 }
 
 fn read_metrics(node: &Node<'_>, searches: bool) -> Read<Vec<CheckMetric>> {
-    let mut metrics = Vec::new();
     let items = node.items()?;
-    for item in &items {
-        let metric = CheckMetric::parse(item.text()?).map_err(|why| item.problem(why).with_help(METRICS))?;
-        if metrics.contains(&metric) {
-            return Err(item.problem("the metric is in the list twice").with_help("each metric once"));
-        }
-        if metric == CheckMetric::Capacity && !searches {
-            return Err(item.problem("the scenario does not search a capacity").with_help(
-                "add [capacity] with slo = \"p99 <= 5ms\" (or another objective), and an open load: \
-                 [load] open = { rate_per_s = 100 }",
-            ));
-        }
-        if metric == CheckMetric::Capacity && items.len() > 1 {
-            return Err(item
-                .problem("capacity is gated alone")
-                .with_help(
-                    "its rounds are those of searches, each at a rate of its own, and give no other metric a pair: \
-                     metrics = [\"capacity\"], and the others in a second scenario",
-                ));
-        }
-        metrics.push(metric);
-    }
-    Ok(metrics)
+    let names = items.iter().map(Node::text).collect::<Read<Vec<&str>>>()?;
+    check::read_metrics(&names, searches)
+        .map_err(|wrong| items[wrong.index].problem(wrong.problem).with_help(wrong.help))
 }
 
 /// A share as `"2%"`.

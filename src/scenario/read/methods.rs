@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::method_keys::OPEN;
 use super::node::{Node, Read, Section};
-use super::shapes::{check_name, min_beyond_max, read_kind, read_shape};
+use super::shapes::{check_name, meant_a_list, min_beyond_max, read_kind, read_shape};
 use super::words::{closest, join, quote};
 use crate::rpc::{Delay, Hold, How, Stall};
 use crate::scenario::{Expect, MethodSpec, Mix, Returns, Shape, Sizing};
@@ -91,7 +91,7 @@ pub(super) fn check_size<'s>(
 
 fn read_returns(node: &Node<'_>, params: &[(Arc<str>, Shape)]) -> Read<Returns> {
     if node.is_table() {
-        let section = node.section()?;
+        let section = node.section().map_err(|problem| meant_a_list(node, problem))?;
         let first = section.first()?;
         if first.name == "echo" {
             return read_echo(first, params);

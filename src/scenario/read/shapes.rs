@@ -20,23 +20,38 @@ pub(super) fn read_shape(node: &Node<'_>) -> Read<Shape> {
     if node.is_text() {
         return read_bare(node);
     }
-    let section = node.section()?;
+    let section = node.section().map_err(|problem| meant_a_list(node, problem))?;
     read_kind(section.first()?)
+}
+
+/// How a struct is written.
+const A_STRUCT: &str = "for example { struct = { id = \"int\", name = \"text\" } }";
+/// How a list is written.
+const A_LIST: &str = "for example { list = { of = \"int\", length = 5 } }";
+
+/// Adds how a list is written where one was surely meant: `["int"]`, or `{ of = "int" }`.
+pub(super) fn meant_a_list(node: &Node<'_>, problem: Problem) -> Problem {
+    let has_items = || node.literal().as_table().is_some_and(|table| table.contains_key("of"));
+    if !node.is_list() && !has_items() {
+        return problem;
+    }
+    let help = format!("a list is written as {}", A_LIST.trim_start_matches("for example "));
+    let allowed = problem.help.as_deref().map_or_else(String::new, |allowed| format!("; {allowed}"));
+    problem.with_help(format!("{help}{allowed}"))
 }
 
 fn read_bare(node: &Node<'_>) -> Read<Shape> {
     let text = node.literal().as_str().unwrap_or_default();
     match text {
-        "list" => Err(node
-            .problem("a list needs the type of its items")
-            .with_help("for example { list = { of = \"int\", length = 5 } }")),
-        "struct" => Err(node
-            .problem("a struct needs its fields")
-            .with_help("for example { struct = { id = \"int\", name = \"text\" } }")),
+        "list" => Err(node.problem("a list needs the type of its items").with_help(A_LIST)),
+        "struct" => Err(node.problem("a struct needs its fields").with_help(A_STRUCT)),
         _ => bare(text).ok_or_else(|| {
             let problem = node.problem(format!("unknown type {}", quote(text)));
             let allowed = format!("{}, list, struct", join(BARE_TYPES));
-            problem.with_help(match closest(text, BARE_TYPES.iter().copied()) {
+            let names = BARE_TYPES.iter().copied().chain(["list", "struct"]);
+            problem.with_help(match closest(text, names) {
+                Some("list") => format!("{A_LIST}; allowed: {allowed}"),
+                Some("struct") => format!("{A_STRUCT}; allowed: {allowed}"),
                 Some(name) => format!("did you mean \"{name}\"? allowed: {allowed}"),
                 None => format!("allowed: {allowed}"),
             })
@@ -65,7 +80,10 @@ pub(super) fn read_kind(node: &Node<'_>) -> Read<Shape> {
     if node.name == "json_file" {
         return super::samples::read_json_file(node);
     }
-    let section = node.section()?;
+    let section = node.section().map_err(|problem| match node.name {
+        "list" => problem.with_help(A_LIST),
+        _ => problem,
+    })?;
     if let Some(value) = section.get("value") {
         return read_literal(node.name, &section, value);
     }

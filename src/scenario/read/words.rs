@@ -22,11 +22,28 @@ pub(in crate::scenario) fn join(names: impl IntoIterator<Item = impl AsRef<str>>
     joined
 }
 
-/// The name that was probably meant: at most a third of its letters differ.
+/// What other languages call our types.
+const ELSEWHERE: [(&str, &[&str]); 8] = [
+    ("text", &["string", "str", "varchar"]),
+    ("int", &["integer", "long", "int32", "int64", "i64"]),
+    ("float", &["double", "number", "decimal", "f64"]),
+    ("bytes", &["binary", "blob", "bytearray"]),
+    ("time", &["datetime", "timestamp", "date"]),
+    ("nil", &["null", "none", "void"]),
+    ("list", &["array", "vector", "sequence"]),
+    ("struct", &["object", "map", "dict", "record", "message"]),
+];
+
+/// The name that was probably meant: what others call the same, or at most a third of its letters differ.
 pub(in crate::scenario) fn closest<'n>(
     name: &str,
     among: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {
+    let among: Vec<&str> = among.into_iter().collect();
+    let ours = ELSEWHERE.iter().find(|(_, theirs)| theirs.contains(&name)).map(|(ours, _)| *ours);
+    if let Some(known) = among.iter().find(|known| Some(**known) == ours) {
+        return Some(known);
+    }
     among
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))
@@ -69,6 +86,7 @@ mod tests {
         assert_eq!(closest("call", names), Some("calls"));
         assert_eq!(closest("ruonds", names), Some("rounds"));
         assert_eq!(closest("speed", names), None);
+        assert_eq!((closest("string", names), closest("string", ["text"])), (None, Some("text")));
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn methods_and_types() {
     check(
         &[
             ("m.returns = \"txt\"", "3:3", "did you mean \"text\"?"),
-            ("m.returns = \"number\"", "3:3", "allowed: nil, bool, int"),
+            ("m.returns = \"number\"", "3:3", "did you mean \"float\"? allowed: nil, bool, int"),
             ("m.returns = \"list\"", "3:3", "a list needs the type of its items"),
             ("m.returns = \"struct\"", "3:3", "a struct needs its fields"),
             ("m.returns = 5", "3:3", "expected \"nil\" or \"bool\""),

@@ -6,6 +6,7 @@ use crate::rpc::{Type, Value};
 mod errors;
 mod generator;
 mod load_shapes;
+mod meant;
 mod schema;
 
 /// The protocols of DESIGN.md, without their code.

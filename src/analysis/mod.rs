@@ -26,6 +26,7 @@ mod stages;
 #[cfg(test)]
 pub(crate) mod testing;
 mod units;
+mod unlike_answers;
 mod verdict;
 mod wire;
 
@@ -55,5 +56,6 @@ pub use ranking::{Ranking, Standing, Winner, rank};
 pub use side_by_side::{NotComparable, SideBySide, SideCell, SideRow, SideRun, Unlike, side_by_side};
 pub use stability::{Halves, halves};
 pub use units::{count, duration_ns, duration_us, rate_per_s, three_digits};
+pub use unlike_answers::{UnlikeAnswers, unlike_answers};
 pub use verdict::{Limits, round_reasons};
 pub use wire::add_wire;

@@ -29,6 +29,7 @@ use std::io::IsTerminal as _;
 
 use clap::{Parser, Subcommand};
 
+use crate::report::Options;
 use crate::run::Registry;
 use crate::scenario::Scenario;
 
@@ -178,13 +179,14 @@ fn whole_story(error: &anyhow::Error) -> String {
     story
 }
 
-/// The columns of the terminal on standard output, or what a file gets.
+/// The columns of the terminal on standard output; a file gets those of a whole table.
 fn columns() -> u16 {
+    let of_a_file = Options::default().columns;
     if std::io::stdout().is_terminal() {
-        let (_, columns) = console_size().unwrap_or((24, 100));
+        let (_, columns) = console_size().unwrap_or((24, of_a_file));
         columns.max(60)
     } else {
-        100
+        of_a_file
     }
 }
 

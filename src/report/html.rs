@@ -69,6 +69,8 @@ struct Page<'a> {
 /// What a page says of a run under Validity.
 struct Validity<'a> {
     run: String,
+    /// Whether it can be believed.
+    believe: String,
     checks: Vec<Check>,
     view: View,
     missing: &'a [String],
@@ -91,11 +93,13 @@ pub(super) fn render_runs(inputs: &[Input<'_>]) -> Result<Vec<ReportFile>, Repor
         .enumerate()
         .map(|(index, input)| {
             let own: Vec<Place<'_>> = places(std::slice::from_ref(input));
+            let checks = believe::checks(input, &own);
             Validity {
                 run: number(index).map_or_else(String::new, |number| {
                     format!("Run {number}: {}", line(&input.run.scenario.name, MAX_NAME))
                 }),
-                checks: believe::checks(input, &own),
+                believe: believe::verdict(&checks),
+                checks,
                 view: view(input.run),
                 missing: &input.histograms.missing,
             }
@@ -175,6 +179,7 @@ fn sections(
         Ok(blocks)
     };
     let mut load = loads::load_blocks(inputs, palette)?;
+    let (load_title, load_about) = loads::title(inputs, !load.is_empty());
     if load.is_empty() {
         load = every(&|place| costs::rate_block(place, palette))?;
     }
@@ -191,9 +196,8 @@ fn sections(
         },
         Section {
             id: "load",
-            title: "Latency against load",
-            about: "How latency grows with the calls answered per second, and how many each back end answered. \
-                    A curve needs several load points: a [sweep] of rate_per_s or concurrency.",
+            title: load_title,
+            about: load_about,
             blocks: load,
             nothing: "No rate was measured.",
         },

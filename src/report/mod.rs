@@ -105,9 +105,20 @@ pub struct Options {
     pub rounds: bool,
 }
 
+/// Longer lines of prose are hard to read, however wide the terminal is.
+const MAX_PROSE: usize = 100;
+
+impl Options {
+    /// The columns that sentences take.
+    fn prose(&self) -> usize {
+        usize::from(self.columns).min(MAX_PROSE)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { colour: false, columns: 100, rounds: false }
+        // A table with a column for each figure takes about so many.
+        Self { colour: false, columns: 120, rounds: false }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::text::line;
 use super::view::{GateLine, NOTHING, Remark};
-use crate::analysis::{Ranking, Standing, Winner, count, duration_ns, rate_per_s};
+use crate::analysis::{
+    Ranking, Standing, UnlikeAnswers, Winner, count, duration_ns, rate_per_s, three_digits, unlike_answers,
+};
 use crate::result::{
     Arrivals, ConnectionMode, Environment, GateOutcome, Idle, LoadModel, LoadRecord, Placement, ReasonKind,
     RunResult, ThinkTime, WriteBatch,
@@ -248,8 +250,23 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
             notes.push(format!("{}: client and server shared one process", cell.label()));
         }
     }
+    notes.extend(unlike_answers(run).iter().map(unlike));
     notes.extend(run.environment.warnings.iter().cloned());
     notes
+}
+
+fn unlike(found: &UnlikeAnswers) -> String {
+    let ((smaller, low), (larger, high)) = (&found.smaller, &found.larger);
+    format!(
+        "{}: {} and {} did not answer the same thing: {} and {} bytes of {} in a mean answer; their figures are \
+         of different work",
+        line(&found.method, 60),
+        line(smaller, 60),
+        line(larger, 60),
+        three_digits(*low),
+        three_digits(*high),
+        if found.encoded { "the codec" } else { "information" }
+    )
 }
 
 /// The machine in pairs of a name and a value; what is not known is left out.

@@ -1,6 +1,6 @@
 //! Every format: as it was (snapshots), and unharmed by the texts of strangers.
 
-use super::fixture::{HOSTILE, hostile_run, run, small_run};
+use super::fixture::{HOSTILE, hostile_run, run, small_run, sweep_run};
 use super::*;
 
 fn text(format: &str, (run, histograms): &(RunResult, Histograms)) -> String {
@@ -64,14 +64,89 @@ fn the_page_is_as_it_was() {
     insta::assert_snapshot!(page);
 }
 
+/// A part of the page.
+fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
+    let from = page.split_once(begin).unwrap().1;
+    from.split_once(end).map_or(from, |(part, _)| part)
+}
+
 #[test]
-fn the_table_fits_its_columns() {
-    for result in [run(), hostile_run()] {
-        for line in text("table", &result).lines().filter(|line| !line.starts_with("    to have it: ")) {
-            let width = line.chars().count();
-            assert!(width <= 100 || !line.trim().contains(' '), "{width}: {line}");
+fn a_section_without_a_curve_does_not_promise_one_and_keeps_its_address() {
+    for (result, title) in [(small_run(), "Calls per second"), (sweep_run(), "Latency against load")] {
+        let page = text("html", &result);
+        assert!(page.contains(&format!("<li><a href=\"#load\">{title}</a></li>")), "{title}");
+        let section = between(&page, "<section id=\"load\"", "</section>");
+        assert!(section.contains(&format!("<h2 id=\"load-title\">{title}</h2>")), "{title}");
+        assert_eq!(section.contains("[sweep]"), title == "Calls per second", "how to get a curve");
+    }
+    let (mut run, histograms) = small_run();
+    run.capacity = hostile_run().0.capacity;
+    assert!(text("html", &(run, histograms)).contains("<a href=\"#load\">Capacity</a>"));
+}
+
+#[test]
+fn no_sentence_of_the_short_verdict_is_told_again_under_validity() {
+    for result in [run(), small_run(), sweep_run(), hostile_run()] {
+        let page = text("html", &result);
+        let sentences = |part: &str| -> Vec<String> {
+            let mut plain = String::new();
+            for piece in part.split('<') {
+                plain.push('\n');
+                plain.push_str(piece.split_once('>').map_or(piece, |(_, text)| text));
+            }
+            let parts = plain.split(['\n', '.', ':', ';']).map(str::trim);
+            parts.filter(|part| part.chars().count() > 3).map(str::to_lowercase).collect()
+        };
+        let short = sentences(between(&page, "<div class=\"believe\"", "<section id=\"validity\""));
+        let long = sentences(between(&page, "<section id=\"validity\"", "<section id=\"results\""));
+        assert!(short.len() > 5 && long.len() > 5, "{short:?} {long:?}");
+        for sentence in &short {
+            assert!(!long.contains(sentence), "{sentence:?} stands in both");
         }
     }
+}
+
+#[test]
+fn both_axes_of_every_plot_have_three_labels() {
+    let mut plots = 0;
+    for result in [run(), small_run(), sweep_run()] {
+        let html = text("html", &result);
+        for svg in html.split("<svg role").skip(1).map(|part| part.split("</svg>").next().unwrap()) {
+            let labels = |anchor: &str| {
+                let anchor = format!("text-anchor=\"{anchor}\"");
+                svg.split("<text")
+                    .skip(1)
+                    .filter(|text| text.contains(&anchor) && !text.contains("rotate"))
+                    .count()
+            };
+            // Bars have neither.
+            let (across, up) = (labels("middle"), labels("end"));
+            if across + up > 0 {
+                plots += 1;
+                assert!(across >= 3 && up >= 3, "{across} and {up} in {}", &svg[..svg.len().min(300)]);
+            }
+        }
+    }
+    assert!(plots > 60, "{plots}");
+}
+
+#[test]
+fn back_ends_that_answer_different_things_are_named_in_every_format_for_people() {
+    let (mut run, histograms) = small_run();
+    let told =
+        "echo: zerorpc and binary-tcp did not answer the same thing: 6.00 and 60.0 bytes of information";
+    run.cells[1].figures.methods.get_mut("echo").unwrap().bytes_per_call.response.payload = Some(60.0);
+    let says = |run: &RunResult, format: &str| {
+        text(format, &(run.clone(), histograms.clone())).replace("\n  ", " ").contains(told)
+    };
+    assert!(!says(&run, "table"), "answers that are compared as a whole need no guess");
+    run.scenario.expect.insert("echo".into(), "type".into());
+    for format in ["table", "md", "html"] {
+        assert!(says(&run, format), "{format}");
+    }
+    let page = text("html", &(run, histograms));
+    assert!(between(&page, "<div class=\"believe\"", "</ul>").contains("Different answers"));
+    assert!(between(&page, "<section id=\"validity\"", "</section>").contains(told));
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl Axis {
         Self { low: 0.0, high: nines, ticks, name: "share of calls at most this slow".to_owned() }
     }
 
-    /// A logarithmic axis around values (their logarithms), with a margin, and at most so many ticks.
+    /// A logarithmic axis around values (their logarithms), with a margin, and at most so many ticks: three
+    /// at least, where there is room for them.
     pub(in crate::report) fn logarithmic(
         values: impl IntoIterator<Item = f64>,
         unit: Unit,
@@ -61,7 +62,7 @@ impl Axis {
         Some(Self { low, high, ticks, name: name.to_owned() })
     }
 
-    /// A linear axis from zero to the largest value.
+    /// A linear axis from zero to the largest value, with three ticks at least.
     pub(in crate::report) fn from_zero(
         values: impl IntoIterator<Item = f64>,
         unit: Unit,
@@ -69,7 +70,8 @@ impl Axis {
         name: &str,
     ) -> Option<Self> {
         let (_, high) = extent(values)?;
-        let step = round_step(high.max(f64::MIN_POSITIVE), most.max(1));
+        let high = if high > 0.0 { high } else { 1.0 };
+        let step = round_step(high, most.max(2));
         let steps = (high / step).ceil().clamp(1.0, 100.0);
         let top = step * steps;
         let ticks = (0..=steps as u32)
@@ -128,6 +130,9 @@ fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     (low <= high).then_some((low, high))
 }
 
+/// Fewer ticks than this leave a reader to guess the scale.
+const FEWEST: usize = 3;
+
 /// 1, 2 and 5 of each factor of ten; fewer where they would be too many, more where hardly any are there.
 fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     const COARSER: [(&[f64], i32); 6] =
@@ -150,11 +155,33 @@ fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     }
     for choice in FINER {
         let finer = ticks(choice);
-        if found.len() < 3 && finer.len() <= most {
+        if found.len() < FEWEST && finer.len() <= most {
             found = finer;
         }
     }
-    found
+    if found.len() >= FEWEST || most < FEWEST {
+        return found;
+    }
+    // Some of those that were too many; on an axis of less than a factor of two, steps of equal length.
+    let coarse_first = COARSER.into_iter().rev().chain(FINER).map(ticks);
+    coarse_first
+        .chain((1..=4).map(|finer| even_ticks(low, high, most * finer)))
+        .map(|all| all.iter().copied().step_by(all.len().div_ceil(most).max(1)).collect::<Vec<f64>>())
+        .find(|thinned| thinned.len() >= FEWEST)
+        .unwrap_or(found)
+}
+
+/// Logarithms of round numbers at equal distances, about so many.
+fn even_ticks(low: f64, high: f64, about: usize) -> Vec<f64> {
+    let (from, to) = (10_f64.powf(low), 10_f64.powf(high));
+    let step = round_step(to - from, about);
+    let first = (from / step).ceil();
+    // Numbers that are too close together for a float would never end.
+    (0..64_u32)
+        .map(|index| (first + f64::from(index)) * step)
+        .take_while(|tick| *tick <= to)
+        .map(f64::log10)
+        .collect()
 }
 
 /// 1, 2 or 5 of a factor of ten, so that at most so many steps reach the value.
@@ -237,5 +264,32 @@ mod tests {
             }
         }
         assert_eq!(Axis::from_zero([f64::NAN], Unit::Plain, 3, ""), None);
+    }
+
+    #[test]
+    fn every_axis_has_three_different_labels_wherever_its_values_lie() {
+        let different = |axis: &Axis| {
+            let mut labels = labels(axis);
+            labels.dedup();
+            labels.len()
+        };
+        for most in 3..12 {
+            for begin in 0..90 {
+                for span in [0.0, 0.02, 0.1, 0.3, 0.7, 1.0, 1.7, 2.0, 2.7, 5.0, 9.0] {
+                    let low = f64::from(begin) * 0.097;
+                    for unit in [Unit::Time, Unit::Plain, Unit::Bytes] {
+                        let axis = Axis::logarithmic([low, low + span], unit, most, "").unwrap();
+                        assert!((3..=most).contains(&axis.ticks.len()), "{low} {span} {most} {axis:?}");
+                        assert_eq!(different(&axis), axis.ticks.len(), "{axis:?}");
+                        let high = 10_f64.powf(low - 3.0);
+                        let axis = Axis::from_zero([0.0, high], unit, most, "").unwrap();
+                        assert!(different(&axis) >= 3, "{high} {most} {axis:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(labels(&Axis::from_zero([0.0], Unit::Plain, 3, "").unwrap()), ["0", "0.5", "1"]);
+        let axis = Axis::logarithmic([4.332, 4.341], Unit::Time, 5, "").unwrap();
+        assert_eq!(labels(&axis), ["20 µs", "22 µs", "24 µs"]);
     }
 }

@@ -12,7 +12,7 @@ pub(super) const FORMAT: CheckFormat =
     CheckFormat { name: "table", about: "a table for the terminal", file_name: "check.txt", render };
 
 fn render(check: &CheckResult, options: Options) -> Result<Vec<u8>, ReportError> {
-    let columns = usize::from(options.columns);
+    let columns = options.prose();
     let mut text = String::new();
     let mut table = Table::new();
     table

@@ -34,6 +34,7 @@ pub(super) fn course_block(place: &Place<'_>, palette: &Palette) -> Result<Optio
         small.push(Small {
             title: with_verdict(cell),
             charts: course.draw(&id, palette.series(&cell.backend))?,
+            note: course.left_out(),
         });
         rows.extend(course.rows(&line(&cell.backend, MAX_NAME)));
     }
@@ -106,22 +107,11 @@ impl<'a> Course<'a> {
     fn draw(&self, id: &str, series: usize) -> Result<Vec<String>, ChartError> {
         let spans = self.spans();
         let Some(end) = spans.last().map(|span| span.end) else { return Ok(Vec::new()) };
-        let ticks = || {
-            let every = spans.len().div_ceil(6);
-            let name = |index: usize| {
-                format!("round {}", self.rounds.get(index).map_or(0, |(round, _)| round.round + 1))
-            };
-            let middle = |span: &Span| (span.begin + span.end) / 2.0;
-            spans.iter().enumerate().step_by(every).map(|(index, span)| (middle(span), name(index))).collect()
-        };
-        let axis = || Axis::with_ticks(0.0, end, ticks(), "");
+        let axis = || Axis::with_ticks(0.0, end, self.ticks(&spans), "");
         let steps = |value: &dyn Fn(&Second) -> Option<f64>| self.steps(&spans, value);
         let rate = steps(&|second| (second.length_s > 0.0).then(|| second.calls as f64 / second.length_s));
-        let p50 = steps(&|second| Some((second.p50_ns.max(1) as f64).log10()));
-        let p99 = steps(&|second| {
-            let enough = second.calls as f64 * 0.01 >= MIN_SAMPLES_ABOVE;
-            enough.then(|| (second.p99_ns.max(1) as f64).log10())
-        });
+        let p50 = steps(&|second| (second.calls > 0).then(|| (second.p50_ns.max(1) as f64).log10()));
+        let p99 = steps(&|second| has_p99(second).then(|| (second.p99_ns.max(1) as f64).log10()));
         let heights = |lines: &[Piece]| -> Vec<f64> { lines.iter().flatten().map(|(_, y)| *y).collect() };
         let mut charts = Vec::new();
         let one = |lines: Vec<(usize, Vec<Piece>)>, y: Option<Axis>, name: &str, title: &str| {
@@ -145,8 +135,10 @@ impl<'a> Course<'a> {
         let y = Axis::from_zero(heights(&rate), Unit::Plain, 4, "calls/s");
         charts.extend(one(vec![(0, rate)], y, "rate", "Calls per second")?);
         let all: Vec<f64> = heights(&p50).into_iter().chain(heights(&p99)).collect();
-        let y = Axis::logarithmic(all, Unit::Time, 5, "p50, p99");
-        charts.extend(one(vec![(0, p50), (1, p99)], y, "latency", "Median and 99th percentile")?);
+        let (name, title) =
+            if p99.is_empty() { ("p50", "Median") } else { ("p50, p99", "Median and 99th percentile") };
+        let y = Axis::logarithmic(all, Unit::Time, 5, name);
+        charts.extend(one(vec![(0, p50), (1, p99)], y, "latency", title)?);
         let cores = |piece: fn(&UsagePiece) -> Option<f64>, of: fn(&CpuPerCall) -> Option<f64>| {
             self.used(&spans, piece, |figures| {
                 Some(of(&figures.cpu_us_per_call)? * figures.rate_per_s? / 1e6)
@@ -167,6 +159,43 @@ impl<'a> Course<'a> {
         let y = Axis::from_zero(all, Unit::Bytes, 3, "memory");
         charts.extend(one(vec![(0, client), (1, server)], y, "memory", "Memory of client and server")?);
         Ok(charts)
+    }
+
+    /// What stands below the rounds: their names, and with fewer than three of them, when they end.
+    fn ticks(&self, spans: &[Span]) -> Vec<(f64, String)> {
+        let seconds = |at: f64| format!("{} s", (at * 10.0).round() / 10.0);
+        let mut ticks = Vec::new();
+        for ((round, _), span) in self.rounds.iter().zip(spans).step_by(spans.len().div_ceil(6).max(1)) {
+            if spans.len() == 1 {
+                ticks.push((span.begin, seconds(0.0)));
+            }
+            ticks.push(((span.begin + span.end) / 2.0, format!("round {}", round.round + 1)));
+            if spans.len() < 3 {
+                ticks.push((span.end, seconds(span.end - span.begin)));
+            }
+        }
+        ticks
+    }
+
+    /// Which seconds have no p50 or p99 in the chart, and why; empty where all have.
+    fn left_out(&self) -> String {
+        let seconds = || self.rounds.iter().flat_map(|(_, seconds)| seconds.iter());
+        let all = seconds().count();
+        let silent = seconds().filter(|second| second.calls == 0).count();
+        let few = seconds().filter(|second| !has_p99(second)).count();
+        let of = |part: usize| {
+            if part == all { "any second".to_owned() } else { format!("{part} of {all} seconds") }
+        };
+        let needed = count((MIN_SAMPLES_ABOVE * 100.0).ceil() as u64);
+        let mut told = Vec::new();
+        if few > 0 {
+            let each = if few == 1 { "it" } else { "each" };
+            told.push(format!("No p99 for {}: fewer than {needed} calls in {each}.", of(few)));
+        }
+        if silent > 0 {
+            told.push(format!("No p50 for {}: no call was answered.", of(silent)));
+        }
+        told.join(" ")
     }
 
     /// A step per second; a line ends where a second has no value, and with its round.
@@ -234,15 +263,14 @@ impl<'a> Course<'a> {
         for (round, seconds) in &self.rounds {
             for second in *seconds {
                 let rate = second.calls as f64 / second.length_s.max(1e-9);
-                let enough = second.calls as f64 * 0.01 >= MIN_SAMPLES_ABOVE;
                 rows.push(vec![
                     backend.to_owned(),
                     (round.round + 1).to_string(),
                     format!("{:.3} to {:.3}", second.start_s, second.start_s + second.length_s),
                     count(second.calls),
                     rate_per_s(rate),
-                    duration_ns(second.p50_ns as f64),
-                    if enough { duration_ns(second.p99_ns as f64) } else { NOTHING.to_owned() },
+                    if second.calls > 0 { duration_ns(second.p50_ns as f64) } else { NOTHING.to_owned() },
+                    if has_p99(second) { duration_ns(second.p99_ns as f64) } else { NOTHING.to_owned() },
                     duration_ns(second.max_ns as f64),
                     if is_stall(second, seconds) { "stall".to_owned() } else { String::new() },
                 ]);
@@ -250,6 +278,11 @@ impl<'a> Course<'a> {
         }
         rows
     }
+}
+
+/// Whether a second has calls enough for a 99th percentile. The last one of a round is often too short.
+fn has_p99(second: &Second) -> bool {
+    second.calls as f64 * 0.01 >= MIN_SAMPLES_ABOVE
 }
 
 /// Whether a second stands out: hardly any calls in it, or one that took far too long. The last, shorter
@@ -270,6 +303,53 @@ fn is_stall(second: &Second, all: &[Second]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn series(round: usize, calls: &[u64]) -> RoundSeries {
+        let mut series = RoundSeries { round, ..RoundSeries::default() };
+        let second = |(index, calls): (usize, &u64)| Second {
+            start_s: index as f64,
+            length_s: 1.0,
+            calls: *calls,
+            p50_ns: 1_000_000,
+            p99_ns: 2_000_000,
+            max_ns: 3_000_000,
+        };
+        let seconds = calls.iter().enumerate().map(second).collect();
+        series.seconds.insert(crate::result::Kind::Service, seconds);
+        series
+    }
+
+    /// What a course of these rounds says is missing, and what stands on its axis.
+    fn told(rounds: &[&[u64]]) -> (String, Vec<String>) {
+        let (run, _) = crate::report::fixture::run();
+        let mut histograms = CellHistograms::default();
+        histograms.rounds = rounds.iter().enumerate().map(|(round, calls)| series(round, calls)).collect();
+        let course = Course::of(&run.cells[0], &histograms);
+        let ticks = course.ticks(&course.spans()).into_iter().map(|(_, label)| label).collect();
+        (course.left_out(), ticks)
+    }
+
+    #[test]
+    fn a_percentile_that_is_missing_is_said_and_only_then() {
+        assert_eq!(told(&[&[1_000, 1_000]]).0, "");
+        assert_eq!(
+            told(&[&[1_000, 1_000, 999], &[1_000]]).0,
+            "No p99 for 1 of 4 seconds: fewer than 1,000 calls in it."
+        );
+        assert_eq!(
+            told(&[&[1_000, 0, 5]]).0,
+            "No p99 for 2 of 3 seconds: fewer than 1,000 calls in each. No p50 for 1 of 3 seconds: no call was answered."
+        );
+        assert_eq!(told(&[&[10, 20]]).0, "No p99 for any second: fewer than 1,000 calls in each.");
+    }
+
+    #[test]
+    fn a_few_rounds_have_three_labels_too() {
+        assert_eq!(told(&[&[9, 9]]).1, ["0 s", "round 1", "2 s"]);
+        assert_eq!(told(&[&[9], &[9, 9]]).1, ["round 1", "1 s", "round 2", "2 s"]);
+        assert_eq!(told(&[&[9], &[9], &[9]]).1, ["round 1", "round 2", "round 3"]);
+        assert_eq!(told(&[&[9_u64][..]; 7]).1.len(), 4);
+    }
 
     #[test]
     fn a_second_without_calls_or_with_a_slow_one_is_a_stall() {

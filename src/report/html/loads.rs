@@ -95,6 +95,24 @@ fn families<'a>(cells: &'a [CellResult], along: Along) -> Vec<Vec<Curve<'a>>> {
     families
 }
 
+/// What the section of the load is called and about. Its address in the page is the same in any case: where
+/// there is no curve, it is of the rates, and says how to get one.
+pub(super) fn title(inputs: &[Input<'_>], has_curves: bool) -> (&'static str, &'static str) {
+    if has_curves {
+        let about = "How latency grows with the calls answered per second.";
+        return ("Latency against load", about);
+    }
+    if inputs.iter().any(|input| !input.run.capacity.is_empty()) {
+        let about = "The highest rate at which each back end kept its objective, and the calls answered per second \
+                     at that rate. How latency grows on the way there takes a [sweep] of rate_per_s.";
+        return ("Capacity", about);
+    }
+    let about = "How many calls each back end answered per second under this load. How latency grows with load takes \
+                 several load points: a [sweep] of rate_per_s or concurrency, or [capacity] for the highest rate \
+                 that keeps an objective.";
+    ("Calls per second", about)
+}
+
 /// Latency against the rate that was reached, one block per run and load.
 pub(super) fn load_blocks(inputs: &[Input<'_>], palette: &Palette) -> Result<Vec<Block>, ChartError> {
     let mut blocks = Vec::new();
@@ -296,6 +314,7 @@ fn scaling_block(
         small.push(Small {
             title: title.to_owned(),
             charts: vec![plot(&Plot { lines, dots, ..Plot::new(x, y) }, &frame)?],
+            note: String::new(),
         });
     }
     if small.is_empty() {

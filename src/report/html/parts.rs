@@ -67,6 +67,8 @@ pub(super) struct Chart {
 pub(super) struct Small {
     pub title: String,
     pub charts: Vec<String>,
+    /// What is missing in them; empty where nothing is.
+    pub note: String,
 }
 
 /// A table of text.

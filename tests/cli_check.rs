@@ -213,6 +213,23 @@ fn more_bytes_and_failing_calls_are_regressions_of_their_own() {
 }
 
 #[test]
+fn bytes_that_were_asked_for_and_are_not_known_are_no_pass() {
+    let sandbox = Sandbox::new();
+    let gates = "noise_margin = \"90%\"\nlimit = \"100%\"\nmetrics = [\"service p50\"]\nbytes = \"gate\"\nerrors = \"90%\"";
+    sandbox.write("plain.toml", scenario("", "closed = { concurrency = 2 }", gates));
+    sandbox.write("fails.toml", scenario("fail = { rate = 0.5 }", "closed = { concurrency = 2 }", gates));
+    let builds = [&served("plain.toml"), &served("fails.toml")];
+    let arguments = [
+        &["plain.toml", "--base", "binary", "--candidate", "binary", "--out", "out"][..],
+        &["--base-command", builds[0], "--candidate-command", builds[1], "--rounds", "5", "--round", "60ms"],
+    ]
+    .concat();
+    let ended = check(&sandbox, &arguments).expect_code(3);
+    assert!(ended.stdout.contains("the encoded bytes of echo could not be compared"), "{ended:?}");
+    assert_eq!(result(&sandbox, "out")["status"], "invalid");
+}
+
+#[test]
 fn a_candidate_that_dies_is_an_invalid_measurement() {
     let sandbox = Sandbox::new();
     sandbox.write("plain.toml", scenario("", "closed = { concurrency = 1 }", ""));

@@ -70,7 +70,9 @@ fn history_draws_every_figure_of_a_folder_of_runs_and_keeps_an_index() {
         .filter(|run| read(&format!("runs/{run}/run.json")).contains("\"verdict\": \"valid\""))
         .count();
     assert_eq!(p50, valid, "{csv}");
-    assert_eq!(read("runs/history.html").matches("<svg").count(), if valid == 0 { 0 } else { 6 });
+    // One that is slow, too, has too few calls for a p99.
+    let charts = if valid == 0 { 0 } else { 5 + usize::from(csv.contains("service p99")) };
+    assert_eq!(read("runs/history.html").matches("<svg").count(), charts, "{csv}");
     let index = read("runs/history.json");
     assert!(index.contains("\"folder\": \"first\"") && !index.contains("damaged"));
     sandbox.run(["history", "runs", "--scenario", "another", "--out", "pages"]).expect_code(0);

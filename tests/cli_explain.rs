@@ -76,7 +76,7 @@ fn a_run_with_pairs_is_taken_apart_and_two_back_ends_are_explained() {
     };
     assert!(markdown.stdout.contains(words), "{}", markdown.stdout);
     let time = &json["explanations"][0]["differences"][0];
-    assert_eq!(time["metric"], "service_ns");
+    assert_eq!(time["metric"], "service-ns");
     assert!(time["difference"]["value"].as_f64().unwrap() >= 0.0, "the slower one takes longer: {time}");
 
     sandbox

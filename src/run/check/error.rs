@@ -72,9 +72,6 @@ pub enum CheckError {
         /// What happened.
         reason: String,
     },
-    /// Bytes that were asked for as a gate could not be counted, as far as this says.
-    #[error("{0}; without bytes = \"gate\" under [gates] it would only be said")]
-    Bytes(String),
     /// Unscored searches came to no end.
     #[error(
         "after {at_most_s} s the unscored searches had not come to their end: the machine, or a server, does not do \
@@ -107,10 +104,9 @@ impl CheckError {
         match self {
             Self::Interrupted => crate::run::INTERRUPTED,
             Self::Run(error) => error.exit_code(),
-            Self::Practice { .. }
-            | Self::Bytes(_)
-            | Self::PracticeTooLong { .. }
-            | Self::Calibration { .. } => Outcome::Invalid.code(),
+            Self::Practice { .. } | Self::PracticeTooLong { .. } | Self::Calibration { .. } => {
+                Outcome::Invalid.code()
+            }
             _ => Outcome::Usage.code(),
         }
     }

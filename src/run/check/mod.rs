@@ -194,7 +194,7 @@ fn conclude(
                      {OVERLOADED_TIMES} times the other's"
                 ));
             }
-            match series.drops().against_candidate() {
+            match series.drops().against_candidate().or_else(|| prepared.bytes_unknown.clone()) {
                 Some(why) if status != CheckStatus::Regressed => {
                     notes.insert(0, why);
                     (CheckStatus::Invalid, notes)

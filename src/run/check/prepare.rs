@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) looks: Vec<Look>,
     pub(super) metrics: Vec<CheckMetric>,
     pub(super) bytes: Vec<BytesCheck>,
+    /// Why bytes that were asked for as a gate are not known of every method; `None` where they are.
+    pub(super) bytes_unknown: Option<String>,
     pub(super) notes: Vec<String>,
     pub(super) round_ns: u64,
     pub(super) limits: Limits,
@@ -94,7 +96,7 @@ pub(super) fn prepare(
         }
     };
     let Practised { metrics, pair_time, middle_per_s } = practised;
-    let bytes = bytes(sides, &folder, interrupt, &mut notes)?;
+    let (bytes, bytes_unknown) = bytes(sides, &folder, interrupt, &mut notes)?;
     let pairs = match gates.check.rounds {
         Some(rounds) => rounds as usize,
         None => {
@@ -112,7 +114,7 @@ pub(super) fn prepare(
         Amount::DurationNs(ns) => ns,
         Amount::Calls(_) => 0,
     };
-    Ok(Prepared { folder, looks, metrics, bytes, notes, round_ns, limits, middle_per_s })
+    Ok(Prepared { folder, looks, metrics, bytes, bytes_unknown, notes, round_ns, limits, middle_per_s })
 }
 
 /// What unscored rounds showed.
@@ -254,13 +256,14 @@ fn available(
     Ok(found)
 }
 
-/// Lets both sides make the first calls of the seed, and compares what they encode to.
+/// Lets both sides make the first calls of the seed, and compares what they encode to; with why some of it is
+/// not known, where it was asked for.
 fn bytes(
     sides: &Sides,
     folder: &std::path::Path,
     interrupt: &Interrupt,
     notes: &mut Vec<String>,
-) -> Result<Vec<BytesCheck>, CheckError> {
+) -> Result<(Vec<BytesCheck>, Option<String>), CheckError> {
     let mut passes = Vec::new();
     for (side, cell) in sides.plan.cells.iter().enumerate() {
         let mut cell = cell.clone();
@@ -282,7 +285,7 @@ fn bytes(
         notes.push(
             "encoded bytes are not compared: no calls are made for them (wire_calls, or no network)".into(),
         );
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     };
     let codec = |side: usize| sides.plan.cells[side].protocol.codec.name();
     let gated = match sides.plan.scenario.gates.check.bytes {
@@ -292,13 +295,15 @@ fn bytes(
     };
     let (compared, left_out) = compare_bytes(base, candidate, gated);
     let why = [base, candidate].into_iter().find_map(|pass| pass.note.as_deref());
+    let mut unknown = None;
     if !left_out.is_empty() {
         let why = why.unwrap_or("not all of its first calls were answered");
         let told = format!("the encoded bytes of {} could not be compared: {why}", left_out.join(", "));
         if is_asked_for {
-            return Err(CheckError::Bytes(told));
+            unknown = Some(format!("{told}; without bytes = \"gate\" under [gates] that would only be said"));
+        } else {
+            notes.push(told);
         }
-        notes.push(told);
     }
-    Ok(compared)
+    Ok((compared, unknown))
 }
